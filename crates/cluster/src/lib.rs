@@ -1,0 +1,31 @@
+//! What a node knows of its peers, and what it tells them.
+//!
+//! [`Node`] is one machine made of smaller ones: membership of the region and of the world (SWIM by
+//! foca), reports on how nodes are, counters of limits, the ledger of keys, and the decision
+//! whether to be announced. It is pure: bytes come in with the name of who sent them, bytes go out
+//! with the name of who shall get them. `mesh` carries them in production, a heap of events in the
+//! simulator.
+
+mod border;
+mod codec;
+mod ledger;
+mod member;
+mod membership;
+mod message;
+mod node;
+mod outbox;
+mod replicator;
+mod report;
+mod spec;
+mod status;
+mod steady;
+
+pub use codec::{DATAGRAM_MAX, Undecodable, decode, encode};
+pub use ledger::{Entry, EntryTooLarge, Ledger};
+pub use member::{Member, Seed};
+pub use message::{Heard, Message};
+pub use node::{Event, Node};
+pub use outbox::{Effect, Notice};
+pub use report::{NodeFacts, NodeReport};
+pub use spec::ClusterSpec;
+pub use status::{ClusterStatus, NodeStatus, RegionStatus};

@@ -1,0 +1,59 @@
+//! What nodes say to each other. The order of variants and fields is the wire format: append, never
+//! reorder.
+
+use serde::{Deserialize, Serialize};
+use tidegate_limit::{Batch, Digest};
+use tidegate_model::RegionId;
+
+use crate::{Entry, NodeReport};
+
+/// One message.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub enum Message {
+    /// A SWIM packet of the region's pool.
+    SwimRegion(Vec<u8>),
+    /// A SWIM packet of the world's pool, between border nodes.
+    SwimWorld(Vec<u8>),
+    /// Counts of limits.
+    Counts(Batch),
+    /// I am here; this is how nodes are, and how long ago each region was heard.
+    Pulse {
+        /// How long ago each region was heard, at the moment of sending.
+        heard: Vec<Heard>,
+        /// Nodes that have something new to report.
+        reports: Vec<NodeReport>,
+        /// A digest of the sender's whole ledger.
+        ledger: u64,
+    },
+    /// What I know of counts. Tell me what you know that differs.
+    CountsDigest {
+        /// One number a shard.
+        digest: Digest,
+        /// Whether the sender has just started and waits for the answer.
+        fresh: bool,
+    },
+    /// The answer to a digest of counts.
+    CountsRepair {
+        /// Whether the sender has itself learned the counts of its peers.
+        settled: bool,
+        /// Which part this is, from 0, and of how many.
+        part: u32,
+        /// How many parts there are.
+        parts: u32,
+        /// The rows of this part.
+        batch: Batch,
+    },
+    /// What I know of the ledger: one number a shard. Tell me what differs.
+    LedgerDigest(Vec<u64>),
+    /// Entries of the ledger.
+    Ledger(Vec<Entry>),
+}
+
+/// When a region was last heard.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Heard {
+    /// Which region.
+    pub region: RegionId,
+    /// How long ago, in milliseconds.
+    pub age_ms: u32,
+}

@@ -1,0 +1,106 @@
+//! What a node wants done, collected until somebody asks.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use tidegate_model::{NodeId, RegionId};
+use tidegate_steer::Plan;
+
+use crate::codec::{DATAGRAM_MAX, encode};
+use crate::{Entry, Message};
+
+/// What a node wants done.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Effect {
+    /// Bring these bytes to a node.
+    Send {
+        /// To whom.
+        to: NodeId,
+        /// Where its mesh door is.
+        addr: SocketAddr,
+        /// The message.
+        bytes: Bytes,
+        /// Whether it must arrive as long as the link holds; otherwise a datagram will do.
+        reliable: bool,
+    },
+    /// Make routers agree with this.
+    Apply(Plan),
+    /// Keep these entries of the ledger, and act on them.
+    Learned(Vec<Entry>),
+    /// Tell the operator.
+    Notice(Notice),
+}
+
+/// What an operator wants to read in the log.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Notice {
+    /// A node of the region, or a border node of another, was found or came back.
+    Up(NodeId),
+    /// A node was declared down.
+    Down(NodeId),
+    /// Others had declared this node down; it has rejoined.
+    Rejoined,
+    /// This node has become a border node, or is one no longer.
+    Border(bool),
+    /// Nothing is heard of a region any more, or it is heard again.
+    Region {
+        /// Which region.
+        region: RegionId,
+        /// Whether it is heard.
+        heard: bool,
+    },
+    /// The live counts of others are known, or nobody was there to ask.
+    Learned {
+        /// Whether a peer answered.
+        from_peer: bool,
+    },
+}
+
+/// Effects in order.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    effects: VecDeque<Effect>,
+}
+
+impl Outbox {
+    pub(crate) fn push(&mut self, effect: Effect) {
+        self.effects.push_back(effect);
+    }
+
+    pub(crate) fn notice(&mut self, notice: Notice) {
+        self.push(Effect::Notice(notice));
+    }
+
+    /// Sends one message to several nodes, encoded once. It goes by datagram if it fits and may be
+    /// lost.
+    pub(crate) fn send<'p>(
+        &mut self,
+        peers: impl IntoIterator<Item = &'p Peer>,
+        message: &Message,
+        reliable: bool,
+    ) {
+        let mut encoded: Option<Bytes> = None;
+        for peer in peers {
+            let bytes = encoded.get_or_insert_with(|| encode(message)).clone();
+            let reliable = reliable || bytes.len() > DATAGRAM_MAX;
+            self.push(Effect::Send {
+                to: peer.node.clone(),
+                addr: peer.addr,
+                bytes,
+                reliable,
+            });
+        }
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+}
+
+/// A node that can be written to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Peer {
+    pub(crate) node: NodeId,
+    pub(crate) addr: SocketAddr,
+}

@@ -1,0 +1,415 @@
+//! Which counts go to whom, and when; and which regions can be heard.
+//!
+//! News waits 10 ms for company on its way to the region's nodes and 20 ms on its way to other
+//! regions, where only border nodes send it. What is lost on the way is found by comparing digests
+//! every two seconds. A node that has just started asks for everything first, and counts as fit
+//! only once it has been answered or nobody is there to ask.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tidegate_limit::{
+    Absorbed, Audience, Batch, Counters, Digest, Presence, RegionPresence, Table,
+};
+use tidegate_model::{Mono, NodeId, Now, RegionId};
+
+use crate::outbox::{Notice, Outbox, Peer};
+use crate::spec::{
+    ASK_AGAIN, COMPARE, DATAGRAMS_PER_FLUSH, FLUSH_MATES, FLUSH_WORLD, HEARD_WITHIN, LEARN_WITHIN,
+    REFRESH, ROWS_PER_DATAGRAM, ROWS_PER_PART, SILENT_AFTER, SWEEP,
+};
+use crate::{ClusterSpec, Heard, Message};
+
+/// Who can be written to at the moment.
+#[derive(Debug, Default)]
+pub(crate) struct Peers {
+    /// The other nodes of this region.
+    pub(crate) mates: Vec<Peer>,
+    /// One border node of each other region; empty unless this is a border node.
+    pub(crate) world: Vec<Peer>,
+}
+
+impl Peers {
+    pub(crate) fn of(&self, audience: Audience) -> &[Peer] {
+        match audience {
+            Audience::Mates => &self.mates,
+            Audience::World => &self.world,
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Replicator {
+    counters: Counters,
+    home: RegionId,
+    /// When each other region was last heard, by us or by a mate.
+    heard: BTreeMap<RegionId, Mono>,
+    silent: BTreeSet<RegionId>,
+    /// Regions that routing says are announced, if it says anything.
+    announced: Option<BTreeSet<RegionId>>,
+    learning: Learning,
+    flush_at: [Option<Mono>; 2],
+    refresh_at: Mono,
+    sweep_at: Mono,
+    compare_at: Mono,
+    compared: usize,
+    absorbed: Absorbed,
+}
+
+/// How far a node that has just started is with learning what others counted.
+#[derive(Debug)]
+enum Learning {
+    /// Waiting for an answer, at the latest until then.
+    Waiting {
+        until: Mono,
+        asked: BTreeMap<NodeId, Answer>,
+    },
+    /// Done.
+    Learned,
+}
+
+#[derive(Debug)]
+struct Answer {
+    asked_at: Mono,
+    parts_seen: BTreeSet<u32>,
+}
+
+impl Replicator {
+    pub(crate) fn new(spec: &ClusterSpec, table: Arc<Table>, now: Mono) -> Self {
+        let mut replicator = Self {
+            counters: Counters::new(table, spec.counters()),
+            home: spec.node.region.clone(),
+            heard: BTreeMap::new(),
+            silent: BTreeSet::new(),
+            announced: None,
+            learning: Learning::Waiting {
+                until: now + LEARN_WITHIN,
+                asked: BTreeMap::new(),
+            },
+            flush_at: [None; 2],
+            refresh_at: now + REFRESH,
+            sweep_at: now + SWEEP,
+            compare_at: now + COMPARE,
+            compared: 0,
+            absorbed: Absorbed::default(),
+        };
+        replicator.set_regions(&spec.regions, now);
+        replicator
+    }
+
+    fn set_regions(&mut self, regions: &[RegionId], now: Mono) {
+        // A region that was never heard gets the benefit of the doubt for as long as one that has
+        // just fallen silent.
+        let others = regions.iter().filter(|region| **region != self.home);
+        let old = std::mem::take(&mut self.heard);
+        self.heard = others
+            .map(|r| (r.clone(), old.get(r).copied().unwrap_or(now)))
+            .collect();
+        self.silent.retain(|region| self.heard.contains_key(region));
+    }
+
+    pub(crate) fn reconfigure(&mut self, regions: &[RegionId], now: Now) {
+        self.set_regions(regions, now.mono);
+        self.counters.reconfigure(regions.to_vec(), now);
+        self.tell_presence(now);
+    }
+
+    pub(crate) const fn learned(&self) -> bool {
+        matches!(self.learning, Learning::Learned)
+    }
+
+    pub(crate) const fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// What has become of all rows received so far.
+    pub(crate) const fn absorbed(&self) -> Absorbed {
+        self.absorbed
+    }
+
+    // Hearing of regions.
+
+    pub(crate) fn hear(&mut self, region: &RegionId, as_of: Mono) {
+        if let Some(heard) = self.heard.get_mut(region) {
+            *heard = (*heard).max(as_of);
+        }
+    }
+
+    pub(crate) fn heard_list(&self, now: Mono) -> Vec<Heard> {
+        let age = |at: Mono| u32::try_from(now.since(at).as_millis()).unwrap_or(u32::MAX);
+        self.heard
+            .iter()
+            .map(|(region, at)| Heard {
+                region: region.clone(),
+                age_ms: age(*at),
+            })
+            .collect()
+    }
+
+    pub(crate) fn heard_at(&self, region: &RegionId) -> Option<Mono> {
+        self.heard.get(region).copied()
+    }
+
+    pub(crate) fn presence(&self, region: &RegionId) -> Presence {
+        let announced = self
+            .announced
+            .as_ref()
+            .is_none_or(|announced| announced.contains(region));
+        match (self.silent.contains(region), announced) {
+            (false, _) => Presence::Reachable,
+            (true, true) => Presence::Silent,
+            (true, false) => Presence::Withdrawn,
+        }
+    }
+
+    /// Takes in which regions routing says are announced; `None` if it cannot say.
+    pub(crate) fn set_announced(&mut self, announced: Option<BTreeSet<RegionId>>, now: Now) {
+        self.announced = announced;
+        self.tell_presence(now);
+    }
+
+    pub(crate) fn announced(&self) -> Option<&BTreeSet<RegionId>> {
+        self.announced.as_ref()
+    }
+
+    fn listen(&mut self, now: Now, out: &mut Outbox) {
+        let mut changed = false;
+        for (region, at) in &self.heard {
+            let age = now.mono.since(*at);
+            let was_silent = self.silent.contains(region);
+            if !was_silent && age >= SILENT_AFTER || was_silent && age < HEARD_WITHIN {
+                if was_silent {
+                    self.silent.remove(region)
+                } else {
+                    self.silent.insert(region.clone())
+                };
+                out.notice(Notice::Region {
+                    region: region.clone(),
+                    heard: was_silent,
+                });
+                changed = true;
+            }
+        }
+        if changed {
+            self.tell_presence(now);
+            // Whoever was apart has much to tell the other.
+            self.compare_at = now.mono;
+        }
+    }
+
+    fn tell_presence(&mut self, now: Now) {
+        let presence = |region: &RegionId| RegionPresence {
+            region: region.clone(),
+            presence: self.presence(region),
+        };
+        let all: Vec<_> = self.heard.keys().map(presence).collect();
+        self.counters.set_presence(&all, now);
+    }
+
+    // Sending counts.
+
+    /// The table has news.
+    pub(crate) fn dirty(&mut self, now: Mono) {
+        self.flush_at[Audience::Mates as usize].get_or_insert(now + FLUSH_MATES);
+    }
+
+    fn schedule(&mut self, now: Mono) {
+        for (audience, wait) in [
+            (Audience::Mates, FLUSH_MATES),
+            (Audience::World, FLUSH_WORLD),
+        ] {
+            if self.counters.has_news(audience) {
+                self.flush_at[audience as usize].get_or_insert(now + wait);
+            }
+        }
+    }
+
+    fn flush(&mut self, audience: Audience, peers: &Peers, now: Now, out: &mut Outbox) {
+        self.flush_at[audience as usize] = None;
+        if audience == Audience::Mates {
+            self.counters.collect(now);
+        }
+        let peers = peers.of(audience);
+        if peers.is_empty() {
+            self.counters.forget_news(audience);
+        }
+        for _ in 0..DATAGRAMS_PER_FLUSH {
+            let Some(batch) = self.counters.export(audience, ROWS_PER_DATAGRAM, now) else {
+                break;
+            };
+            out.send(peers, &Message::Counts(batch), false);
+        }
+        self.schedule(now.mono);
+    }
+
+    pub(crate) fn counts(&mut self, batch: &Batch, from: Audience, one_way: Duration, now: Now) {
+        let report = self.counters.absorb(batch, from, one_way, now);
+        let total = &mut self.absorbed;
+        for (sum, more) in [
+            (&mut total.learned, report.learned),
+            (&mut total.known, report.known),
+            (&mut total.unknown_limit, report.unknown_limit),
+            (&mut total.out_of_window, report.out_of_window),
+            (&mut total.implausible, report.implausible),
+            (&mut total.no_room, report.no_room),
+        ] {
+            *sum = sum.wrapping_add(more);
+        }
+        self.schedule(now.mono);
+    }
+
+    // Comparing and learning.
+
+    /// Sends a digest to one mate in turn and to the border nodes of other regions.
+    fn compare(&mut self, peers: &Peers, now: Now, out: &mut Outbox) {
+        self.compare_at = now.mono + COMPARE;
+        self.compared = self.compared.wrapping_add(1);
+        let mate = peers.mates.get(self.compared % peers.mates.len().max(1));
+        if let Some(mate) = mate {
+            let digest = self.counters.digest(Audience::Mates, now);
+            out.send(
+                [mate],
+                &Message::CountsDigest {
+                    digest,
+                    fresh: false,
+                },
+                true,
+            );
+        }
+        if !peers.world.is_empty() {
+            let digest = self.counters.digest(Audience::World, now);
+            out.send(
+                &peers.world,
+                &Message::CountsDigest {
+                    digest,
+                    fresh: false,
+                },
+                true,
+            );
+        }
+    }
+
+    pub(crate) fn answer_digest(
+        &self,
+        peer: &Peer,
+        audience: Audience,
+        digest: &Digest,
+        fresh: bool,
+        now: Now,
+        out: &mut Outbox,
+    ) {
+        let ours = self.counters.digest(audience, now);
+        let shards = if fresh {
+            (0..=u8::MAX).collect()
+        } else {
+            ours.differing(digest)
+        };
+        let mut batches = self
+            .counters
+            .export_shards(&shards, audience, ROWS_PER_PART, now);
+        if fresh && batches.is_empty() {
+            batches.push(Batch::default());
+        }
+        let parts = batches.len() as u32;
+        for (part, batch) in (0..).zip(batches) {
+            let repair = Message::CountsRepair {
+                settled: self.learned(),
+                part,
+                parts,
+                batch,
+            };
+            out.send([peer], &repair, true);
+        }
+    }
+
+    pub(crate) fn answered(
+        &mut self,
+        from: &NodeId,
+        settled: bool,
+        part: u32,
+        parts: u32,
+        out: &mut Outbox,
+    ) {
+        // An answer of somebody who has just started as well is worth keeping, but it does not end
+        // the waiting.
+        let Learning::Waiting { asked, .. } = &mut self.learning else {
+            return;
+        };
+        let Some(answer) = asked.get_mut(from).filter(|_| settled && part < parts) else {
+            return;
+        };
+        answer.parts_seen.insert(part);
+        if answer.parts_seen.len() as u32 >= parts {
+            self.learning = Learning::Learned;
+            out.notice(Notice::Learned { from_peer: true });
+        }
+    }
+
+    fn learn(&mut self, peers: &Peers, now: Mono, out: &mut Outbox) {
+        let Learning::Waiting { until, asked } = &mut self.learning else {
+            return;
+        };
+        if now >= *until {
+            self.learning = Learning::Learned;
+            out.notice(Notice::Learned { from_peer: false });
+            return;
+        }
+        for peer in peers.mates.iter().chain(&peers.world) {
+            let answer = asked.get(&peer.node);
+            if answer.is_some_and(|answer| now.since(answer.asked_at) < ASK_AGAIN) {
+                continue;
+            }
+            if answer.is_none() {
+                // Somebody is there: give the answer its time.
+                *until = now + LEARN_WITHIN;
+            }
+            let answer = Answer {
+                asked_at: now,
+                parts_seen: BTreeSet::new(),
+            };
+            asked.insert(peer.node.clone(), answer);
+            let digest = Digest::default();
+            out.send(
+                [peer],
+                &Message::CountsDigest {
+                    digest,
+                    fresh: true,
+                },
+                true,
+            );
+        }
+    }
+
+    // Time.
+
+    pub(crate) fn wake(&mut self, peers: &Peers, now: Now, out: &mut Outbox) {
+        self.learn(peers, now.mono, out);
+        if now.mono >= self.refresh_at {
+            self.refresh_at = now.mono + REFRESH;
+            self.listen(now, out);
+            self.counters.refresh(now);
+            self.schedule(now.mono);
+        }
+        for audience in [Audience::Mates, Audience::World] {
+            if self.flush_at[audience as usize].is_some_and(|at| now.mono >= at) {
+                self.flush(audience, peers, now, out);
+            }
+        }
+        if now.mono >= self.sweep_at {
+            self.sweep_at = now.mono + SWEEP;
+            self.counters.sweep(now);
+        }
+        if now.mono >= self.compare_at {
+            self.compare(peers, now, out);
+        }
+    }
+
+    pub(crate) fn next_wake(&self) -> Mono {
+        let flushes = self.flush_at.iter().flatten().copied();
+        flushes
+            .chain([self.refresh_at, self.sweep_at, self.compare_at])
+            .min()
+            .expect("never empty")
+    }
+}

@@ -1,0 +1,81 @@
+//! How a node lives with its peers.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tidegate_limit::CountersSpec;
+use tidegate_model::{Epoch, Generation, NodeId, RegionId};
+use tidegate_steer::SteerSpec;
+
+use crate::{Member, Seed};
+
+/// Everything a node must know to take part.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ClusterSpec {
+    /// Who this node is.
+    pub node: NodeId,
+    /// Which of its lives this is.
+    pub epoch: Epoch,
+    /// Where others reach its mesh door.
+    pub addr: SocketAddr,
+    /// All regions of the world, this one included.
+    pub regions: Vec<RegionId>,
+    /// Nodes to begin with, of this region and of others.
+    pub seeds: Vec<Seed>,
+    /// Which configuration it runs.
+    pub generation: Generation,
+    /// How fast it comes and goes.
+    pub steer: SteerSpec,
+}
+
+/// News for the region's own nodes waits so long for company.
+pub(crate) const FLUSH_MATES: Duration = Duration::from_millis(10);
+/// News for other regions waits so long for company.
+pub(crate) const FLUSH_WORLD: Duration = Duration::from_millis(20);
+/// How often a node speaks, even with nothing to say.
+pub(crate) const PULSE: Duration = Duration::from_millis(200);
+/// How often hot subjects are looked at again.
+pub(crate) const REFRESH: Duration = Duration::from_millis(50);
+/// How often a part of the table is swept.
+pub(crate) const SWEEP: Duration = Duration::from_millis(100);
+/// How often two nodes compare what they know.
+pub(crate) const COMPARE: Duration = Duration::from_millis(2_000);
+/// A region is silent when nothing was heard of it for so long: five pulses, the longest way round
+/// the world, and room for a lost message.
+pub(crate) const SILENT_AFTER: Duration = Duration::from_millis(1_200);
+/// It is heard again when something that is younger than this arrives.
+pub(crate) const HEARD_WITHIN: Duration = Duration::from_millis(700);
+/// A node that has just started asks others for the live counts, and waits for so long for an
+/// answer.
+pub(crate) const LEARN_WITHIN: Duration = Duration::from_millis(2_000);
+/// It asks again so often: the first question may have been lost.
+pub(crate) const ASK_AGAIN: Duration = Duration::from_millis(600);
+/// Border nodes a region has at most.
+pub(crate) const BORDERS: usize = 3;
+/// Rows in one datagram at most: with names and headers they stay below the smallest QUIC datagram.
+pub(crate) const ROWS_PER_DATAGRAM: usize = 32;
+/// Datagrams of counts in one flush at most; what is left goes with the next.
+pub(crate) const DATAGRAMS_PER_FLUSH: usize = 64;
+/// Rows in one part of a repair.
+pub(crate) const ROWS_PER_PART: usize = 2_000;
+
+impl ClusterSpec {
+    pub(crate) fn member(&self) -> Member {
+        Member {
+            node: self.node.clone(),
+            epoch: self.epoch,
+            addr: self.addr,
+        }
+    }
+
+    pub(crate) fn counters(&self) -> CountersSpec {
+        let actor = tidegate_limit::Actor {
+            node: self.node.clone(),
+            epoch: self.epoch,
+        };
+        CountersSpec {
+            actor,
+            regions: self.regions.clone(),
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! What the operator wrote about doors: where clients come in.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use tidegate_model::{ByteSize, Period, Prefix};
+
+use crate::Spanned;
+
+/// A door for clients, the same on all nodes of a region except for its address.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DoorSpec {
+    /// Where nodes listen that do not say so themselves.
+    pub listen: Option<Spanned<SocketAddr>>,
+    /// Certificates, if the door is encrypted. HTTP/1.1 and HTTP/2 are offered either way; without
+    /// TLS, HTTP/2 by prior knowledge.
+    pub tls: Option<TlsSpec>,
+    /// Proxies in front whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<Prefix>,
+    /// Connections open at a time, on all cores together. Beyond it, new ones are closed at once.
+    pub connections_max: u32,
+    /// The largest header section, the request line included.
+    pub header_max: ByteSize,
+    /// Requests at a time on one HTTP/2 connection.
+    pub streams_max: u32,
+    /// Times.
+    pub timeouts: DoorTimeouts,
+}
+
+impl Default for DoorSpec {
+    fn default() -> Self {
+        Self {
+            listen: None,
+            tls: None,
+            trusted_proxies: Vec::new(),
+            connections_max: 10_000,
+            header_max: ByteSize::from_kib(64),
+            streams_max: 128,
+            timeouts: DoorTimeouts::default(),
+        }
+    }
+}
+
+/// How long a door waits for clients.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DoorTimeouts {
+    /// From the connection to its first byte, and for the TLS handshake.
+    pub first_byte: Period,
+    /// From a request's first byte to the end of its header section.
+    pub header: Period,
+    /// Between requests on one connection.
+    pub idle: Period,
+}
+
+impl Default for DoorTimeouts {
+    fn default() -> Self {
+        Self {
+            first_byte: Period::from_secs(10),
+            header: Period::from_secs(10),
+            idle: Period::from_secs(75),
+        }
+    }
+}
+
+/// Where a door's certificate is.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsSpec {
+    /// The chain in PEM, the door's own certificate first. Relative paths start at the data folder.
+    pub certificate: PathBuf,
+    /// Its key in PEM.
+    pub key: PathBuf,
+}

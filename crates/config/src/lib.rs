@@ -1,0 +1,29 @@
+//! Turns the text under `regions/` into a checked generation.
+//!
+//! Three steps: a text becomes a [`tree`] in which every value knows its place; trees become specs
+//! through serde ([`read`]), which goes on after an error, so that one run reports every problem;
+//! specs are put together and their references resolved ([`resolve`]). Files are read elsewhere:
+//! texts come in.
+
+mod anycast;
+mod door;
+mod load;
+mod places;
+mod read;
+mod region;
+mod report;
+mod resolve;
+mod source;
+mod suggest;
+mod tree;
+mod world;
+
+pub use anycast::AnycastSpec;
+pub use door::{DoorSpec, DoorTimeouts, TlsSpec};
+pub use load::{Loaded, LoadedRegion, load, load_node};
+pub use places::Location;
+pub use read::{Spanned, read};
+pub use region::{NodeSpec, RegionSpec};
+pub use report::Report;
+pub use source::Source;
+pub use world::{RouteText, WorldSpec};

@@ -1,0 +1,197 @@
+use super::*;
+
+const WORLD: &str = "\
+regions:
+  us-east-1: { location: [38.9, -77.4] }
+  eu-west-1: { location: [53.3, -6.3] }
+upstreams:
+  echo: {}
+limits:
+  per-key: { amount: 1000, window: 1m }
+  per-ip: { amount: 10, window: 1s, per: ip, scope: region }
+plans:
+  gold: { limits: { per-key: 5000 } }
+routes:
+  hello: { path: /hello, upstream: echo, limits: [per-key] }
+  open: { path: /open/*, upstream: echo, auth: none, limits: [per-ip] }
+";
+
+fn region(name: &str, port: u16) -> String {
+    format!(
+        "region: {name}\nnodes:\n  a: {{ mesh: 127.0.0.1:{port}, admin: 127.0.0.1:{port}, doors: {{ public: 127.0.0.1:{} }} }}\n\
+         doors:\n  public: {{}}\nupstreams:\n  echo: [127.0.0.1:9]\n",
+        port + 1
+    )
+}
+
+/// The report without colours, or nothing.
+fn check(world: &str, regions: &[&str]) -> String {
+    let source = |name: String, text: &str| Source::new(name.into(), text);
+    let regions = regions
+        .iter()
+        .enumerate()
+        .map(|(i, text)| source(format!("{i}.yaml"), text))
+        .collect();
+    match load(source("world.yaml".to_owned(), world), regions) {
+        Ok((_, report)) | Err(report) => report.render(false),
+    }
+}
+
+#[test]
+fn a_good_world_loads_and_its_generation_follows_its_text() {
+    let (us, eu) = (region("us-east-1", 1_000), region("eu-west-1", 2_000));
+    assert_eq!(check(WORLD, &[&us, &eu]), "");
+    let generation = |text: &str| {
+        let source = |text: &str| Source::new("f.yaml".into(), text);
+        load_node(source(text), source(&us)).unwrap().0.generation
+    };
+    assert_eq!(generation(WORLD), generation(WORLD));
+    assert_ne!(
+        generation(WORLD),
+        generation(&WORLD.replace("1000", "1001"))
+    );
+}
+
+#[test]
+fn every_kind_of_mistake_is_named_with_its_place_and_a_hint() {
+    let (us, eu) = (region("us-east-1", 1_000), region("eu-west-1", 2_000));
+    let world = |from: &str, to: &str| {
+        assert!(WORLD.contains(from), "{from}");
+        check(&WORLD.replace(from, to), &[&us, &eu])
+    };
+    let local = |from: &str, to: &str| {
+        assert!(us.contains(from), "{from}");
+        check(WORLD, &[&us.replace(from, to), &eu])
+    };
+    let second = |extra: &str| check(&format!("{WORLD}{extra}"), &[&us, &eu]);
+    for (report, says) in [
+        (
+            world("upstream: echo, limits: [per-key]", "upstream: ecko"),
+            "did you mean `echo`? upstreams are declared",
+        ),
+        (
+            world("limits: [per-key]", "limits: [per-kye]"),
+            "did you mean `per-key`? limits are declared",
+        ),
+        (
+            world("limits: [per-key]", "limits: [per-key, per-key]"),
+            "is under the limit `per-key` twice",
+        ),
+        (
+            world("limits: [per-ip]", "limits: [per-key]"),
+            "takes everyone, but is limited per key",
+        ),
+        (
+            world("path: /hello", "path: hello"),
+            "it must start with a slash",
+        ),
+        (
+            world("path: /hello", "paht: /hello"),
+            "did you mean `path`?",
+        ),
+        (world("window: 1m", "window: 1x"), "is not a duration"),
+        (world("window: 1m", "window: 2d"), "use 1s to 1d"),
+        (world("amount: 1000", "amount: 0"), "found `0`"),
+        (
+            world("scope: region", "scope: globe"),
+            "is not one of global, region, node",
+        ),
+        (
+            world("per-key: 5000", "per-kez: 5000"),
+            "did you mean `per-key`?",
+        ),
+        (
+            world("[38.9, -77.4]", "[138.9, -77.4]"),
+            "a location is [latitude, longitude]",
+        ),
+        (
+            world("echo: {}", "echo: { total_timeout: 1s }"),
+            "gives a whole exchange 1s, but waits 15s",
+        ),
+        (world("us-east-1:", "US_east:"), "has an unusable name"),
+        (
+            second("  again: { path: /hello, upstream: echo }\n"),
+            "the routes `again` and `hello` take the same requests",
+        ),
+        (
+            local("region: us-east-1", "region: us-eest-1"),
+            "did you mean `us-east-1`?",
+        ),
+        (local("public: {}", "pubic: {}"), "did you mean `pubic`?"),
+        (
+            local("mesh: 127.0.0.1:1000", "mesh: 127.0.0.1:2000"),
+            "have the same address",
+        ),
+        (
+            local("mesh: 127.0.0.1:1000", "mesh: 0.0.0.0:1000"),
+            "no mesh address that others could reach",
+        ),
+        (
+            local("mesh: 127.0.0.1:1000", "mesh: here"),
+            "invalid socket address",
+        ),
+        (
+            local("admin: 127.0.0.1:1000", "admin: 10.0.0.1:1000"),
+            "warning",
+        ),
+        (
+            local("echo: [127.0.0.1:9]", "echo: [localhost]"),
+            "write host:port",
+        ),
+        (
+            local("echo: [127.0.0.1:9]", "ehco: [127.0.0.1:9]"),
+            "did you mean `echo`?",
+        ),
+        (
+            local("public: {}", "public: { trusted_proxies: [10.1.1.1/8] }"),
+            "did you mean 10.0.0.0/8?",
+        ),
+        (
+            local("doors:\n  public: {}", "doors: [public]"),
+            "a map of names to values",
+        ),
+        (check(WORLD, &[&us]), "the region `eu-west-1` has no file"),
+        (check(WORLD, &[&us, &us, &eu]), "has two files"),
+        (
+            check("regions: {}\nroutes: {}\n", &[]),
+            "the world has no region",
+        ),
+        (check("", &[]), "`regions` is missing"),
+    ] {
+        assert!(report.contains(says), "wanted: {says}\n{report}");
+        assert!(report.contains(".yaml:"), "no place:\n{report}");
+    }
+}
+
+#[test]
+fn a_report_reads_like_this() {
+    let us = region("us-east-1", 1_000);
+    let world = WORLD
+        .replace("  eu-west-1: { location: [53.3, -6.3] }\n", "")
+        .replace("upstream: echo, l", "upstream: ecko, l");
+    assert_eq!(
+        check(&world, &[&us]),
+        "\
+error: the route `hello` sends traffic to an unknown upstream
+  --> world.yaml:11:36
+   |
+11 |   hello: { path: /hello, upstream: ecko, limits: [per-key] }
+   |                                    ^^^^ no upstream of this name
+   |
+   = hint: did you mean `echo`? upstreams are declared under `upstreams:` in world.yaml
+
+"
+    );
+}
+
+#[test]
+fn a_node_needs_its_own_region_only() {
+    let source = |text: &str| Source::new("f.yaml".into(), text);
+    let (loaded, _) = load_node(source(WORLD), source(&region("eu-west-1", 2_000))).unwrap();
+    assert_eq!(loaded.region_ids.len(), 2);
+    assert_eq!(
+        loaded.regions[0].node("a").unwrap().to_string(),
+        "eu-west-1/a"
+    );
+    assert_eq!(loaded.regions[0].node("z"), None);
+}

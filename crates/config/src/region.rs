@@ -1,0 +1,63 @@
+//! What the operator wrote about one region: `regions/NAME.yaml`.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use serde::Deserialize;
+use tidegate_balance::EndpointName;
+use tidegate_model::Period;
+
+use crate::{AnycastSpec, DoorSpec, Spanned};
+
+/// One region.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RegionSpec {
+    /// Its name, as `world.yaml` lists it.
+    pub region: Spanned<String>,
+    /// Its nodes by name.
+    pub nodes: BTreeMap<String, Spanned<NodeSpec>>,
+    /// Its doors by name.
+    pub doors: BTreeMap<String, Spanned<DoorSpec>>,
+    /// Where services are, by the name that `world.yaml` gives them.
+    #[serde(default)]
+    pub upstreams: BTreeMap<String, Spanned<Vec<Spanned<EndpointName>>>>,
+    /// Nodes of other regions to begin with, by region and name: where their mesh doors are. The
+    /// rest is learned from them.
+    #[serde(default)]
+    pub peers: BTreeMap<String, Spanned<BTreeMap<String, EndpointName>>>,
+    /// Who carries out what nodes decide to announce.
+    #[serde(default)]
+    pub anycast: AnycastSpec,
+    /// How long a node that is being stopped waits for requests in flight.
+    #[serde(default = "drain_timeout")]
+    pub drain_timeout: Period,
+}
+
+const fn drain_timeout() -> Period {
+    Period::from_secs(30)
+}
+
+/// One node.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NodeSpec {
+    /// Where its mesh door is: the address it listens on and tells others (UDP).
+    pub mesh: Spanned<SocketAddr>,
+    /// Where its admin door is.
+    #[serde(default = "admin")]
+    pub admin: Spanned<SocketAddr>,
+    /// Where its doors for clients are, by name, if not where the door itself says.
+    #[serde(default)]
+    pub doors: BTreeMap<String, Spanned<SocketAddr>>,
+    /// Cores that serve requests; all of the machine's if left out.
+    #[serde(default)]
+    pub workers: Option<std::num::NonZeroU16>,
+}
+
+fn admin() -> Spanned<SocketAddr> {
+    Spanned {
+        value: SocketAddr::from(([127, 0, 0, 1], 9_901)),
+        range: 0..0,
+    }
+}

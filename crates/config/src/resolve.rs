@@ -1,0 +1,9 @@
+//! Checks across values: names that refer to nothing, addresses that clash, rules that contradict.
+
+mod names;
+mod regions;
+mod routes;
+mod world;
+
+pub(crate) use regions::check_regions;
+pub(crate) use world::check_world;

@@ -1,0 +1,88 @@
+//! What the operator wrote about the world: `regions/world.yaml`, the same for every region.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use tidegate_balance::PoolSpec;
+use tidegate_identity::{AuthMethod, KeysSpec};
+use tidegate_limit::{LimitSpec, TableSpec};
+use tidegate_model::ByteSize;
+use tidegate_pipeline::PlanSpec;
+use tidegate_route::{HostPattern, MethodSet, PathPattern};
+use tidegate_steer::SteerSpec;
+
+use crate::{Location, Spanned};
+
+/// The world.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WorldSpec {
+    /// All regions by name.
+    pub regions: BTreeMap<String, Spanned<PlaceSpec>>,
+    /// Services behind the gateway by name: how they are treated. Where they are, each region says.
+    #[serde(default)]
+    pub upstreams: BTreeMap<String, Spanned<PoolSpec>>,
+    /// Limits by name.
+    #[serde(default)]
+    pub limits: BTreeMap<String, Spanned<LimitSpec>>,
+    /// Plans by name: amounts that apply to keys of that plan instead of the limits' own.
+    #[serde(default)]
+    pub plans: BTreeMap<String, Spanned<PlanSpec>>,
+    /// Routes by name.
+    pub routes: BTreeMap<String, Spanned<RouteText>>,
+    /// How API keys look and where they stand.
+    #[serde(default)]
+    pub keys: KeysSpec,
+    /// How fast nodes announce and withdraw themselves.
+    #[serde(default)]
+    pub steer: SteerSpec,
+    /// Bounds of the limits' counters.
+    #[serde(default)]
+    pub counters: TableSpec,
+}
+
+/// A region's place in the world.
+#[derive(Clone, Copy, PartialEq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlaceSpec {
+    /// Where it is: `[latitude, longitude]`.
+    pub location: Location,
+}
+
+/// A route as it is written.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RouteText {
+    /// Hosts it takes, any if left out.
+    #[serde(default)]
+    pub hosts: Vec<HostPattern>,
+    /// The path it takes.
+    pub path: Spanned<PathPattern>,
+    /// Methods it takes, any if left out.
+    #[serde(default = "any_method")]
+    pub methods: MethodSet,
+    /// The service it leads to.
+    pub upstream: Spanned<String>,
+    /// How callers are known.
+    #[serde(default = "by_key")]
+    pub auth: AuthMethod,
+    /// Limits it is under.
+    #[serde(default)]
+    pub limits: Vec<Spanned<String>>,
+    /// The largest body that a client may send.
+    #[serde(default = "body_max")]
+    pub body_max: ByteSize,
+}
+
+const fn any_method() -> MethodSet {
+    MethodSet::ANY
+}
+
+/// Closed unless opened: a route that says nothing asks for a key.
+const fn by_key() -> AuthMethod {
+    AuthMethod::Key
+}
+
+const fn body_max() -> ByteSize {
+    ByteSize::from_kib(10 * 1_024)
+}

@@ -1,0 +1,357 @@
+//! Keys that were looked up lately, and keys that were looked up and do not exist.
+//!
+//! Both kinds are bounded apart, so that a flood of unknown keys evicts no known one. A record is
+//! used for its time to live, then asked for again; should the store not answer, the old record
+//! serves on ([`Lookup::Ask`] carries it). A revocation is sticky: no later answer of a lagging
+//! store brings the key back.
+//!
+//! Eviction is by generation: entries live in a young and an old half, a use moves an entry to the
+//! young half, and when that is full the old half is dropped. That keeps what was used lately, in
+//! constant time.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use serde::Deserialize;
+use tidegate_model::{Mono, Period};
+
+use crate::{KeyId, KeyRecord};
+
+const SHARDS: usize = 64;
+
+/// Bounds and times of the cache.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CacheSpec {
+    /// Known keys held at most.
+    pub entries_max: usize,
+    /// Unknown keys remembered at most.
+    pub unknown_max: usize,
+    /// How long a record is used before the store is asked again.
+    pub ttl: Period,
+    /// How long a key that does not exist is taken not to exist.
+    pub unknown_ttl: Period,
+}
+
+impl Default for CacheSpec {
+    fn default() -> Self {
+        Self {
+            entries_max: 1_000_000,
+            unknown_max: 65_536,
+            ttl: Period::from_secs(60),
+            unknown_ttl: Period::from_secs(10),
+        }
+    }
+}
+
+/// What the cache says of a key.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Lookup {
+    /// Use this record.
+    Known(Arc<KeyRecord>),
+    /// Revoked: refuse.
+    Revoked,
+    /// No such key: refuse.
+    Unknown,
+    /// Ask the store; if it does not answer, use the old record while there is one.
+    Ask {
+        /// A record past its time to live.
+        stale: Option<Arc<KeyRecord>>,
+    },
+}
+
+/// The cache, shared by all cores.
+#[derive(Debug)]
+pub struct KeyCache {
+    spec: CacheSpec,
+    shards: Vec<RwLock<Shard>>,
+}
+
+#[derive(Debug, Default)]
+struct Shard {
+    known: Halves<Entry>,
+    unknown: Halves<Mono>,
+}
+
+#[derive(Clone, Debug)]
+struct Entry {
+    record: Option<Arc<KeyRecord>>,
+    revoked: bool,
+    filled: Mono,
+}
+
+impl KeyCache {
+    /// An empty cache.
+    #[must_use]
+    pub fn new(spec: CacheSpec) -> Self {
+        let shards = (0..SHARDS).map(|_| RwLock::default()).collect();
+        Self { spec, shards }
+    }
+
+    fn shard(&self, kid: &KeyId) -> &RwLock<Shard> {
+        let bytes = kid.as_bytes();
+        &self.shards[(usize::from(bytes[8]) * 62 + usize::from(bytes[9])) % SHARDS]
+    }
+
+    /// What is known of `kid`.
+    #[must_use]
+    pub fn lookup(&self, kid: &KeyId, now: Mono) -> Lookup {
+        let lock = self.shard(kid);
+        let (found, promote) = {
+            let shard = lock.read().unwrap_or_else(PoisonError::into_inner);
+            (self.judge(&shard, kid, now), shard.known.is_old(kid))
+        };
+        if promote {
+            lock.write()
+                .unwrap_or_else(PoisonError::into_inner)
+                .known
+                .promote(kid, self.known_per_half());
+        }
+        found
+    }
+
+    fn judge(&self, shard: &Shard, kid: &KeyId, now: Mono) -> Lookup {
+        let fresh = |since: Mono, ttl: Period| now.since(since) < ttl.get();
+        if let Some(entry) = shard.known.get(kid) {
+            return match &entry.record {
+                _ if entry.revoked => Lookup::Revoked,
+                Some(record) if fresh(entry.filled, self.spec.ttl) => {
+                    Lookup::Known(Arc::clone(record))
+                }
+                stale => Lookup::Ask {
+                    stale: stale.clone(),
+                },
+            };
+        }
+        match shard.unknown.get(kid) {
+            Some(&since) if fresh(since, self.spec.unknown_ttl) => Lookup::Unknown,
+            _ => Lookup::Ask { stale: None },
+        }
+    }
+
+    /// The store's answer: the record and whether it is revoked, or that there is none.
+    pub fn fill(&self, kid: KeyId, answer: Option<(Arc<KeyRecord>, bool)>, now: Mono) {
+        let mut shard = self
+            .shard(&kid)
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        match answer {
+            Some((record, revoked)) => {
+                let revoked = revoked || shard.known.get(&kid).is_some_and(|entry| entry.revoked);
+                let entry = Entry {
+                    record: Some(record),
+                    revoked,
+                    filled: now,
+                };
+                shard.unknown.remove(&kid);
+                shard.known.insert(kid, entry, self.known_per_half());
+            }
+            None => shard
+                .unknown
+                .insert(kid, now, per_half(self.spec.unknown_max)),
+        }
+    }
+
+    /// From now on the key is refused, whether it was cached or not.
+    pub fn revoke(&self, kid: KeyId, now: Mono) {
+        let mut shard = self
+            .shard(&kid)
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        let entry = match shard.known.get(&kid) {
+            Some(entry) => Entry {
+                revoked: true,
+                ..entry.clone()
+            },
+            None => Entry {
+                record: None,
+                revoked: true,
+                filled: now,
+            },
+        };
+        shard.known.insert(kid, entry, self.known_per_half());
+    }
+
+    /// How many known and unknown keys are held.
+    #[must_use]
+    pub fn len(&self) -> (usize, usize) {
+        let shards = self.shards.iter().map(|shard| {
+            let shard = shard.read().unwrap_or_else(PoisonError::into_inner);
+            (shard.known.len(), shard.unknown.len())
+        });
+        shards.fold((0, 0), |(a, b), (c, d)| (a + c, b + d))
+    }
+
+    /// Whether nothing is held.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == (0, 0)
+    }
+
+    fn known_per_half(&self) -> usize {
+        per_half(self.spec.entries_max)
+    }
+
+    /// How long a revoked or unknown key may at most still be taken for what it was, should a push
+    /// be lost.
+    #[must_use]
+    pub const fn staleness_max(&self) -> Duration {
+        self.spec.ttl.get()
+    }
+}
+
+const fn per_half(total: usize) -> usize {
+    let half = total / (2 * SHARDS);
+    if half == 0 { 1 } else { half }
+}
+
+/// A bounded map of two generations.
+#[derive(Debug)]
+struct Halves<V> {
+    young: BTreeMap<KeyId, V>,
+    old: BTreeMap<KeyId, V>,
+}
+
+impl<V> Default for Halves<V> {
+    fn default() -> Self {
+        Self {
+            young: BTreeMap::new(),
+            old: BTreeMap::new(),
+        }
+    }
+}
+
+impl<V> Halves<V> {
+    fn get(&self, kid: &KeyId) -> Option<&V> {
+        self.young.get(kid).or_else(|| self.old.get(kid))
+    }
+
+    fn is_old(&self, kid: &KeyId) -> bool {
+        !self.young.contains_key(kid) && self.old.contains_key(kid)
+    }
+
+    fn promote(&mut self, kid: &KeyId, half_max: usize) {
+        if let Some(value) = self.old.remove(kid) {
+            self.insert(*kid, value, half_max);
+        }
+    }
+
+    fn insert(&mut self, kid: KeyId, value: V, half_max: usize) {
+        self.old.remove(&kid);
+        if self.young.len() >= half_max && !self.young.contains_key(&kid) {
+            self.old = std::mem::take(&mut self.young);
+        }
+        self.young.insert(kid, value);
+    }
+
+    fn remove(&mut self, kid: &KeyId) {
+        self.young.remove(kid);
+        self.old.remove(kid);
+    }
+
+    fn len(&self) -> usize {
+        self.young.len() + self.old.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kid(n: usize) -> KeyId {
+        format!("{n:010}").parse().unwrap()
+    }
+
+    fn record(n: usize) -> Arc<KeyRecord> {
+        Arc::new(KeyRecord {
+            kid: kid(n),
+            digest: [0; 32],
+            consumer: "acme".to_owned(),
+            plan: None,
+            created_unix_secs: 0,
+            expires_unix_secs: None,
+        })
+    }
+
+    fn at(secs: u64) -> Mono {
+        Mono::from_millis(secs * 1_000)
+    }
+
+    #[test]
+    fn a_record_serves_for_its_time_and_as_stale_after_it() {
+        let cache = KeyCache::new(CacheSpec::default());
+        assert_eq!(cache.lookup(&kid(1), at(0)), Lookup::Ask { stale: None });
+        cache.fill(kid(1), Some((record(1), false)), at(0));
+        assert_eq!(cache.lookup(&kid(1), at(59)), Lookup::Known(record(1)));
+        assert_eq!(
+            cache.lookup(&kid(1), at(60)),
+            Lookup::Ask {
+                stale: Some(record(1))
+            }
+        );
+    }
+
+    #[test]
+    fn an_unknown_key_is_not_asked_for_twice_in_a_row() {
+        let cache = KeyCache::new(CacheSpec::default());
+        cache.fill(kid(1), None, at(0));
+        assert_eq!(cache.lookup(&kid(1), at(9)), Lookup::Unknown);
+        assert_eq!(cache.lookup(&kid(1), at(10)), Lookup::Ask { stale: None });
+        cache.fill(kid(1), Some((record(1), false)), at(10));
+        assert_eq!(
+            cache.lookup(&kid(1), at(11)),
+            Lookup::Known(record(1)),
+            "made meanwhile"
+        );
+    }
+
+    #[test]
+    fn a_revocation_outlasts_what_a_lagging_store_says() {
+        let cache = KeyCache::new(CacheSpec::default());
+        cache.revoke(kid(1), at(0));
+        assert_eq!(
+            cache.lookup(&kid(1), at(0)),
+            Lookup::Revoked,
+            "even if never seen"
+        );
+        cache.fill(kid(1), Some((record(1), false)), at(1));
+        assert_eq!(cache.lookup(&kid(1), at(1)), Lookup::Revoked);
+        cache.fill(kid(1), None, at(2));
+        assert_eq!(cache.lookup(&kid(1), at(2)), Lookup::Revoked);
+    }
+
+    #[test]
+    fn a_flood_of_unknown_keys_is_bounded_and_evicts_no_known_one() {
+        let spec = CacheSpec {
+            entries_max: 6_400,
+            unknown_max: 6_400,
+            ..CacheSpec::default()
+        };
+        let cache = KeyCache::new(spec);
+        cache.fill(kid(7), Some((record(7), false)), at(0));
+        for n in 100_000..200_000 {
+            cache.fill(kid(n), None, at(0));
+        }
+        assert_eq!(cache.lookup(&kid(7), at(1)), Lookup::Known(record(7)));
+        assert!(cache.len().1 <= 6_400, "{:?}", cache.len());
+    }
+
+    #[test]
+    fn a_key_in_use_survives_when_many_others_pass() {
+        let cache = KeyCache::new(CacheSpec {
+            entries_max: 1_280,
+            ..CacheSpec::default()
+        });
+        cache.fill(kid(7), Some((record(7), false)), at(0));
+        for n in 100_000..110_000 {
+            cache.fill(kid(n), Some((record(n), false)), at(0));
+            assert_eq!(
+                cache.lookup(&kid(7), at(1)),
+                Lookup::Known(record(7)),
+                "after {n}"
+            );
+        }
+        assert!(cache.len().0 <= 1_280 + SHARDS, "{:?}", cache.len());
+    }
+}

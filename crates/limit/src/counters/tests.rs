@@ -1,0 +1,493 @@
+use std::num::NonZeroU32;
+
+use proptest::prelude::*;
+use tidegate_model::{Epoch, Mono, NodeId, Wall};
+
+use super::*;
+use crate::{Ask, Limit, LimitSpec, Per, TableSpec};
+
+/// A node's limiter: table and counters, and how it would be asked.
+struct Node {
+    table: Arc<Table>,
+    counters: Counters,
+    limit: Limit,
+    ix: LimitIx,
+}
+
+const REGIONS: [&str; 3] = ["us", "eu", "ap"];
+
+fn node(name: &str, epoch: u64, spec: &LimitSpec) -> Node {
+    let table = Arc::new(Table::new(TableSpec {
+        subjects_max: 1_024,
+    }));
+    let limit = Limit::new("l", spec);
+    let ix = table.register(&limit).unwrap();
+    let node: NodeId = name.parse().unwrap();
+    let regions = REGIONS.iter().map(|r| r.parse().unwrap()).collect();
+    let spec = CountersSpec {
+        actor: Actor {
+            node,
+            epoch: Epoch(epoch),
+        },
+        regions,
+    };
+    Node {
+        counters: Counters::new(Arc::clone(&table), spec),
+        table,
+        limit,
+        ix,
+    }
+}
+
+fn spec(amount: u32, window: &str, scope: Scope) -> LimitSpec {
+    let amount = NonZeroU32::new(amount).unwrap();
+    LimitSpec {
+        amount,
+        window: window.parse().unwrap(),
+        per: Per::Key,
+        scope,
+    }
+}
+
+fn at(ms: u64) -> Now {
+    Now {
+        mono: Mono::from_millis(ms),
+        wall: Wall::from_unix_micros(1_200_000_000_000 + ms * 1_000),
+    }
+}
+
+impl Node {
+    fn subject(&self, who: &str) -> SubjectKey {
+        SubjectKey::new(1, self.limit.id, who.as_bytes())
+    }
+
+    fn asks(&self, who: &str, now: Now) -> bool {
+        let subject = self.subject(who);
+        let ask = Ask {
+            limit: &self.limit,
+            ix: self.ix,
+            subject,
+            amount: self.limit.amount,
+        };
+        self.table.decide(now, &[ask]).admitted
+    }
+
+    /// How many of `n` requests at once are admitted.
+    fn burst(&self, who: &str, n: usize, now: Now) -> usize {
+        (0..n).filter(|_| self.asks(who, now)).count()
+    }
+
+    fn tell(&mut self, other: &mut Self, audience: Audience, now: Now) -> Absorbed {
+        self.counters.collect(now);
+        let batch = self.counters.export(audience, 100, now);
+        batch.map_or_else(Absorbed::default, |b| {
+            other.counters.absorb(&b, audience, Duration::ZERO, now)
+        })
+    }
+
+    fn admitted(&self, who: &str, now: Now) -> u32 {
+        self.counters
+            .known(self.subject(who), now)
+            .iter()
+            .map(|(_, count)| count.admitted)
+            .sum()
+    }
+}
+
+#[test]
+fn what_one_node_admits_another_does_not_admit_again() {
+    let spec = spec(10, "1m", Scope::Global);
+    let (mut a, mut b) = (node("us/a", 1, &spec), node("us/b", 1, &spec));
+    assert_eq!(a.burst("k", 7, at(0)), 7);
+    a.tell(&mut b, Audience::Mates, at(5));
+    // A moment after the burst its rate has fallen, and b is told; before, b would reckon with more
+    // of the same.
+    a.counters.refresh(at(1_000));
+    a.tell(&mut b, Audience::Mates, at(1_005));
+    assert_eq!(b.burst("k", 10, at(2_000)), 3);
+    b.tell(&mut a, Audience::Mates, at(2_005));
+    b.counters.refresh(at(3_000));
+    b.tell(&mut a, Audience::Mates, at(3_005));
+    assert_eq!(a.burst("k", 10, at(4_000)), 0);
+}
+
+#[test]
+fn what_is_under_way_is_reckoned_with() {
+    let spec = spec(1_000, "1m", Scope::Global);
+    let (mut a, mut b) = (node("us/a", 1, &spec), node("us/b", 1, &spec));
+    // a is asked 1,000 times a second for 600 ms and speaks every 10 ms; then a's words stop
+    // arriving.
+    let mut admitted = 0;
+    for ms in 0..600 {
+        admitted += a.burst("k", 1, at(ms));
+        if ms % 10 == 9 {
+            a.tell(&mut b, Audience::Mates, at(ms));
+        }
+    }
+    assert_eq!(admitted, 600);
+    // 100 ms later b takes about 100 more to be under way.
+    let free = b.burst("k", 1_000, at(700));
+    assert!((280..320).contains(&free), "{free}");
+}
+
+#[test]
+fn a_peer_that_no_longer_speaks_is_not_believed_to_go_on() {
+    let spec = spec(1_000, "1m", Scope::Global);
+    let (mut a, mut b) = (node("us/a", 1, &spec), node("us/b", 1, &spec));
+    for ms in 0..300 {
+        a.burst("k", 1, at(ms));
+        if ms % 10 == 9 {
+            a.tell(&mut b, Audience::Mates, at(ms));
+        }
+    }
+    b.counters.refresh(at(1_450));
+    assert!(b.asks("k", at(1_500)));
+    assert_eq!(b.burst("k", 1_000, at(1_500)), 699);
+}
+
+#[test]
+fn a_restarted_node_neither_loses_nor_doubles_its_earlier_counts() {
+    let spec = spec(100, "1m", Scope::Global);
+    let (mut a, mut b) = (node("us/a", 1, &spec), node("us/b", 1, &spec));
+    assert_eq!(a.burst("k", 30, at(0)), 30);
+    a.tell(&mut b, Audience::Mates, at(10));
+    let mut again = node("us/a", 2, &spec);
+    let all: Vec<u8> = (0..=255).collect();
+    for batch in b
+        .counters
+        .export_shards(&all, Audience::Mates, 100, at(3_000))
+    {
+        again
+            .counters
+            .absorb(&batch, Audience::Mates, Duration::ZERO, at(3_000));
+    }
+    assert_eq!(again.admitted("k", at(3_000)), 30);
+    assert_eq!(again.burst("k", 100, at(3_000)), 70);
+    again.tell(&mut b, Audience::Mates, at(3_010));
+    assert_eq!(b.admitted("k", at(3_010)), 100);
+    // Its old counts come back to it by another way.
+    for batch in b
+        .counters
+        .export_shards(&all, Audience::Mates, 100, at(3_100))
+    {
+        again
+            .counters
+            .absorb(&batch, Audience::Mates, Duration::ZERO, at(3_100));
+    }
+    assert_eq!(again.admitted("k", at(3_100)), 100);
+}
+
+#[test]
+fn news_travels_from_a_node_over_the_borders_to_every_node_and_not_in_circles() {
+    let spec = spec(100, "1m", Scope::Global);
+    let (mut us_a, mut us_b) = (node("us/a", 1, &spec), node("us/b", 1, &spec));
+    let (mut eu_a, mut eu_b) = (node("eu/a", 1, &spec), node("eu/b", 1, &spec));
+    us_a.burst("k", 9, at(0));
+    assert_eq!(us_a.tell(&mut us_b, Audience::Mates, at(1)).learned, 1);
+    assert_eq!(us_b.tell(&mut eu_a, Audience::World, at(2)).learned, 1);
+    assert_eq!(eu_a.tell(&mut eu_b, Audience::Mates, at(3)).learned, 1);
+    assert_eq!(eu_b.admitted("k", at(4)), 9);
+    for quiet in [&eu_a, &eu_b] {
+        assert!(
+            !quiet.counters.has_news(Audience::World) && !quiet.counters.has_news(Audience::Mates)
+        );
+    }
+}
+
+#[test]
+fn a_region_limit_stays_in_its_region() {
+    let spec = spec(10, "1m", Scope::Region);
+    let (mut a, mut b) = (node("us/a", 1, &spec), node("us/b", 1, &spec));
+    a.burst("k", 5, at(0));
+    a.counters.collect(at(1));
+    assert!(a.counters.export(Audience::World, 100, at(1)).is_none());
+    assert_eq!(a.tell(&mut b, Audience::Mates, at(2)).learned, 1);
+}
+
+fn silent(region: &str, presence: Presence) -> Vec<RegionPresence> {
+    vec![RegionPresence {
+        region: region.parse().unwrap(),
+        presence,
+    }]
+}
+
+#[test]
+fn a_silent_region_is_taken_to_spend_its_share_and_no_less_than_it_did() {
+    let spec = spec(900, "1m", Scope::Global);
+    let mut us = node("us/a", 1, &spec);
+    us.counters
+        .set_presence(&silent("ap", Presence::Silent), at(0));
+    assert_eq!(
+        us.burst("fresh", 900, at(0)),
+        600,
+        "nothing known: a third for each"
+    );
+    let mut eu = node("eu/a", 1, &spec);
+    eu.counters.set_presence(
+        &[
+            silent("ap", Presence::Silent),
+            silent("us", Presence::Silent),
+        ]
+        .concat(),
+        at(0),
+    );
+    assert_eq!(
+        eu.burst("fresh", 900, at(0)),
+        300,
+        "a region alone spends its own share"
+    );
+
+    let (mut us, mut ap) = (node("us/a", 1, &spec), node("ap/a", 1, &spec));
+    assert_eq!(ap.burst("k", 500, at(0)), 500);
+    ap.tell(&mut us, Audience::World, at(10));
+    us.counters
+        .set_presence(&silent("ap", Presence::Silent), at(2_000));
+    assert_eq!(
+        us.burst("k", 900, at(2_000)),
+        400,
+        "it spent more than its share before it fell silent"
+    );
+    assert_eq!(
+        us.burst("k", 900, at(62_000)),
+        600,
+        "and has a new share in the next window"
+    );
+    us.counters
+        .set_presence(&silent("ap", Presence::Withdrawn), at(62_500));
+    assert_eq!(
+        us.burst("k", 900, at(62_500)),
+        300,
+        "without clients it spends nothing more"
+    );
+    us.counters.set_presence(&[], at(130_000));
+    assert_eq!(us.burst("k", 900, at(130_000)), 900);
+}
+
+#[test]
+fn shares_follow_the_demand_that_everyone_saw_before_the_cut() {
+    let spec = spec(1_000, "1m", Scope::Global);
+    let (mut us, mut ap) = (node("us/a", 1, &spec), node("ap/a", 1, &spec));
+    us.burst("k", 600, at(0));
+    ap.burst("k", 200, at(0));
+    ap.tell(&mut us, Audience::World, at(10));
+    us.tell(&mut ap, Audience::World, at(10));
+    for (node, others) in [(&mut us, &["ap"][..]), (&mut ap, &["us", "eu"])] {
+        node.counters.refresh(at(60_900));
+        assert!(node.asks("k", at(61_000)));
+        node.counters.collect(at(61_000));
+        let heard: Vec<_> = others
+            .iter()
+            .flat_map(|other| silent(other, Presence::Silent))
+            .collect();
+        node.counters.set_presence(&heard, at(61_500));
+    }
+    // Of the last window's 800, ap had a quarter: it may spend 0.9 x 0.25 + 0.1 / 3 of the limit,
+    // the others the rest.
+    let (by_us, by_ap) = (
+        1 + us.burst("k", 2_000, at(61_600)),
+        1 + ap.burst("k", 2_000, at(61_600)),
+    );
+    assert_eq!((by_us, by_ap), (741, 258));
+}
+
+#[test]
+fn what_is_malformed_changes_nothing() {
+    let spec = spec(10, "1s", Scope::Global);
+    let mut us = node("us/a", 1, &spec);
+    let actor = Actor {
+        node: "eu/a".parse().unwrap(),
+        epoch: Epoch(1),
+    };
+    let window = Window::at(at(0).wall, Duration::from_secs(1)).ix;
+    let good = Update {
+        subject: [7; 8],
+        admitted: 1,
+        refused: 0,
+        rate_deci: 0,
+        age_ms: 0,
+    };
+    let batch = |limit, window, update| Batch {
+        deltas: vec![Delta {
+            actor: actor.clone(),
+            groups: vec![Group {
+                limit,
+                window,
+                updates: vec![update],
+            }],
+        }],
+    };
+    let id = us.limit.id;
+    let mut absorb = |b: &Batch| {
+        us.counters
+            .absorb(b, Audience::World, Duration::ZERO, at(0))
+    };
+    assert_eq!(absorb(&batch(LimitId(1), window, good)).unknown_limit, 1);
+    for far in [
+        WindowIx(0),
+        WindowIx(window.0 - 2),
+        WindowIx(window.0 + 2),
+        WindowIx(u32::MAX),
+    ] {
+        assert_eq!(absorb(&batch(id, far, good)).out_of_window, 1, "{far:?}");
+    }
+    for (why, bad) in [
+        (
+            "more than can be counted",
+            Update {
+                admitted: u32::MAX,
+                refused: 1,
+                ..good
+            },
+        ),
+        (
+            "faster than can be",
+            Update {
+                rate_deci: u32::MAX,
+                ..good
+            },
+        ),
+    ] {
+        assert_eq!(absorb(&batch(id, window, bad)).implausible, 1, "{why}");
+    }
+    assert_eq!(
+        absorb(&batch(id, window.next(), good)).learned,
+        1,
+        "a clock a little ahead is fine"
+    );
+    assert_eq!(
+        us.counters
+            .known(SubjectKey::from_raw(u64::from_le_bytes([7; 8])), at(0))[1]
+            .1
+            .admitted,
+        0,
+        "not yet"
+    );
+}
+
+#[test]
+fn more_subjects_than_there_is_room_for_are_dropped_and_counted() {
+    let spec = spec(10, "1s", Scope::Global);
+    let mut us = node("us/a", 1, &spec);
+    let window = Window::at(at(0).wall, Duration::from_secs(1)).ix;
+    let updates = (1..5_000_u64)
+        .map(|i| Update {
+            subject: xxhash_rust::xxh3::xxh3_64(&i.to_le_bytes()).to_le_bytes(),
+            admitted: 1,
+            refused: 0,
+            rate_deci: 0,
+            age_ms: u32::MAX,
+        })
+        .collect();
+    let actor = Actor {
+        node: "eu/a".parse().unwrap(),
+        epoch: Epoch(1),
+    };
+    let groups = vec![Group {
+        limit: us.limit.id,
+        window,
+        updates,
+    }];
+    let report = us.counters.absorb(
+        &Batch {
+            deltas: vec![Delta { actor, groups }],
+        },
+        Audience::World,
+        Duration::ZERO,
+        at(0),
+    );
+    assert_eq!(report.learned + report.no_room, 4_999);
+    assert!(
+        report.no_room > 3_900 && us.counters.sizes().0 <= 1_024,
+        "{report:?}"
+    );
+}
+
+#[test]
+fn subjects_are_forgotten_when_their_windows_are_over() {
+    let spec = spec(10, "1s", Scope::Global);
+    let mut us = node("us/a", 1, &spec);
+    for i in 0..500 {
+        us.asks(&format!("k{i}"), at(0));
+    }
+    us.counters.collect(at(0));
+    assert_eq!(us.counters.sizes().0, 500);
+    for ms in (0..20_000).step_by(100) {
+        us.asks("busy", at(ms));
+        us.counters.collect(at(ms));
+        us.counters.refresh(at(ms));
+        us.counters.sweep(at(ms));
+    }
+    assert_eq!(us.counters.sizes().0, 1, "only the busy one is left");
+    assert_eq!(
+        us.burst("k1", 20, at(20_000)),
+        10,
+        "and the others may come back"
+    );
+}
+
+#[test]
+fn digests_agree_at_rest_and_name_what_was_lost() {
+    let spec = spec(1_000, "1m", Scope::Global);
+    let (mut a, mut b) = (node("us/a", 1, &spec), node("us/b", 1, &spec));
+    for i in 0..50 {
+        a.asks(&format!("k{i}"), at(0));
+    }
+    a.tell(&mut b, Audience::Mates, at(10));
+    let digest = |n: &Node, ms| n.counters.digest(Audience::Mates, at(ms));
+    assert_eq!(digest(&a, 3_000), digest(&b, 3_000));
+    a.burst("k7", 5, at(4_000));
+    a.counters.collect(at(4_000));
+    let _lost = a.counters.export(Audience::Mates, 100, at(4_000));
+    let differing = digest(&a, 6_000).differing(&digest(&b, 6_000));
+    assert_eq!(differing, [shard_of(a.subject("k7"))]);
+    for batch in a
+        .counters
+        .export_shards(&differing, Audience::Mates, 100, at(6_000))
+    {
+        b.counters
+            .absorb(&batch, Audience::Mates, Duration::ZERO, at(6_000));
+    }
+    assert_eq!(b.admitted("k7", at(6_000)), 6);
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_lost_repeated_or_late_counts_converge(
+        script in prop::collection::vec((0_usize..3, 0_usize..3, 0_u8..4), 1..60),
+    ) {
+        let spec = spec(1_000_000, "1h", Scope::Global);
+        let mut nodes: Vec<Node> =
+            ["us/a", "us/b", "us/c"].iter().map(|name| node(name, 1, &spec)).collect();
+        let mut mail: Vec<(usize, Batch)> = Vec::new();
+        let mut total = 0;
+        for (step, (who, to, what)) in script.into_iter().enumerate() {
+            let now = at(step as u64 * 7);
+            match what {
+                0 | 1 => total += nodes[who].burst("k", 1 + to, now),
+                2 => {
+                    nodes[who].counters.collect(now);
+                    mail.extend(nodes[who].counters.export(Audience::Mates, 10, now).map(|batch| (who, batch)));
+                }
+                // Deliver some message, perhaps again, and keep it.
+                _ => if let Some((from, batch)) = mail.get(to % mail.len().max(1)) && *from != who {
+                    nodes[who].counters.absorb(batch, Audience::Mates, Duration::from_millis(3), now);
+                },
+            }
+        }
+        let all: Vec<u8> = (0..=255).collect();
+        for round in 0..2 {
+            let now = at(100_000 + round);
+            for from in 0..3 {
+                nodes[from].counters.collect(now);
+                for batch in nodes[from].counters.export_shards(&all, Audience::Mates, 100, now) {
+                    for to in (0..3).filter(|to| *to != from) {
+                        nodes[to].counters.absorb(&batch, Audience::Mates, Duration::ZERO, now);
+                    }
+                }
+            }
+        }
+        for node in &nodes {
+            prop_assert_eq!(node.admitted("k", at(100_002)) as usize, total);
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! How much may this caller still do, agreed between regions without asking?
+//!
+//! Two halves. The [`Table`] answers requests: shared by all cores, lock-free, a few hundred
+//! nanoseconds, no peers involved. [`Counters`] belongs to the control thread: it merges what other
+//! nodes counted, and boils it down, a subject at a time, to a straight line (so many so far, so
+//! many a second) that the table adds to its own count.
+//!
+//! `ALGORITHM.md` beside this crate holds the rule, its errors and its worst case. Nothing here
+//! knows a network, a clock or HTTP.
+
+mod actor;
+mod buckets;
+mod counters;
+mod delta;
+mod digest;
+mod line;
+mod row;
+mod share;
+mod slot;
+mod spec;
+mod subject;
+mod table;
+mod verdict;
+mod window;
+
+pub use actor::Actor;
+pub use counters::{Absorbed, Audience, Counters, CountersSpec};
+pub use delta::{Batch, Delta, Group, Update};
+pub use digest::{DIGEST_SHARDS, Digest};
+pub use row::{Count, Row};
+pub use share::{Presence, RegionPresence};
+pub use spec::{LimitSpec, Per, Scope, TableSpec};
+pub use subject::{Limit, LimitId, LimitIx, SubjectKey};
+pub use table::{Ask, Decision, LIMITS_PER_REQUEST_MAX, Table, TooManyLimits};
+pub use verdict::{Verdict, policy_field, ratelimit_field, retry_after_secs};
+pub use window::{Window, WindowIx};

@@ -1,0 +1,218 @@
+//! One subject's numbers, as atomics that all cores and the control thread share: 48 bytes, plus 8
+//! for the key.
+
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
+
+use crate::line::Line;
+use crate::subject::LimitIx;
+use crate::{Count, WindowIx};
+
+/// The numbers of one subject on this node. Cores write the own counts, the control thread writes
+/// the line.
+#[derive(Debug, Default)]
+pub(crate) struct Slot {
+    /// Window and requests admitted here in it.
+    admitted: AtomicU64,
+    /// Window and requests offered here in it.
+    offered: AtomicU64,
+    /// Which limit, and the amount that applies.
+    terms: AtomicU64,
+    /// The line, and a sequence number that is odd while the control thread writes it.
+    line_base: AtomicU64,
+    line_slope: AtomicU64,
+    line_roll: AtomicU64,
+}
+
+const fn pack(high: u32, low: u32) -> u64 {
+    (high as u64) << 32 | low as u64
+}
+
+const fn unpack(word: u64) -> (u32, u32) {
+    ((word >> 32) as u32, word as u32)
+}
+
+/// The count in `window`, given a word that may hold an earlier one.
+const fn count_in(word: u64, window: WindowIx) -> u32 {
+    let (held, count) = unpack(word);
+    if held == window.0 { count } else { 0 }
+}
+
+impl Slot {
+    /// What was counted here in `window`.
+    pub(crate) fn own(&self, window: WindowIx) -> Count {
+        Count {
+            admitted: count_in(self.admitted.load(SeqCst), window),
+            offered: count_in(self.offered.load(SeqCst), window),
+        }
+    }
+
+    /// The newest window that anything was counted in here.
+    pub(crate) fn own_window(&self) -> WindowIx {
+        WindowIx(unpack(self.offered.load(SeqCst)).0)
+    }
+
+    /// Counts `cost` as asked for.
+    pub(crate) fn offer(&self, window: WindowIx, cost: u32) {
+        let _ = self.offered.fetch_update(SeqCst, SeqCst, |word| {
+            let (held, count) = unpack(word);
+            // A core whose clock reading is older than another's must not open a window again that
+            // was left behind.
+            (held <= window.0)
+                .then(|| pack(window.0, count_in(word, window).saturating_add(cost)))
+                .or(Some(pack(held, count.saturating_add(cost))))
+        });
+    }
+
+    /// Counts `cost` as admitted if, after it, own admissions in `window` stay within `room`.
+    /// Returns the count before.
+    pub(crate) fn admit(&self, window: WindowIx, cost: u32, room: u32) -> Result<u32, u32> {
+        let admitted = self.admitted.fetch_update(SeqCst, SeqCst, |word| {
+            let after = count_in(word, window)
+                .checked_add(cost)
+                .filter(|after| *after <= room)?;
+            (unpack(word).0 <= window.0).then(|| pack(window.0, after))
+        });
+        match admitted {
+            Ok(word) => Ok(count_in(word, window)),
+            Err(word) => Err(count_in(word, window)),
+        }
+    }
+
+    /// Gives back what [`admit`](Self::admit) took, because another limit refused the request.
+    pub(crate) fn give_back(&self, window: WindowIx, cost: u32) {
+        let _ = self.admitted.fetch_update(SeqCst, SeqCst, |word| {
+            let (held, count) = unpack(word);
+            (held == window.0).then(|| pack(held, count.saturating_sub(cost)))
+        });
+    }
+
+    /// Which limit this is a subject of, and the amount last used; zero if no request was decided
+    /// here yet.
+    pub(crate) fn terms(&self) -> (LimitIx, u32) {
+        let (limit, amount) = unpack(self.terms.load(Acquire));
+        (LimitIx(limit as u16), amount)
+    }
+
+    /// Sets which limit and amount. Returns whether that was news.
+    pub(crate) fn set_terms(&self, limit: LimitIx, amount: u32) -> bool {
+        let word = pack(u32::from(limit.0), amount);
+        if self.terms.load(Relaxed) == word {
+            return false;
+        }
+        self.terms.swap(word, Release) != word
+    }
+
+    /// What others have done and are doing.
+    pub(crate) fn line(&self) -> Line {
+        loop {
+            let before = self.line_roll.load(Acquire);
+            let (base, slope) = (self.line_base.load(Acquire), self.line_slope.load(Acquire));
+            let after = self.line_roll.load(SeqCst);
+            let (roll, sequence) = unpack(after);
+            if before == after && sequence.is_multiple_of(2) {
+                let (window, base) = unpack(base);
+                let (from_ms, slope) = unpack(slope);
+                return Line {
+                    window: WindowIx(window),
+                    base,
+                    from_ms,
+                    slope: f32::from_bits(slope),
+                    roll,
+                };
+            }
+            std::hint::spin_loop();
+        }
+    }
+
+    /// Replaces the line. Only one thread may do so.
+    pub(crate) fn set_line(&self, line: Line) {
+        let (roll, sequence) = unpack(self.line_roll.load(Relaxed));
+        self.line_roll
+            .store(pack(roll, sequence.wrapping_add(1)), SeqCst);
+        self.line_base
+            .store(pack(line.window.0, line.base), Release);
+        self.line_slope
+            .store(pack(line.from_ms, line.slope.to_bits()), Release);
+        self.line_roll
+            .store(pack(line.roll, sequence.wrapping_add(2)), SeqCst);
+    }
+
+    /// Forgets everything, before the slot serves another subject.
+    pub(crate) fn clear(&self) {
+        for word in [&self.admitted, &self.offered, &self.terms] {
+            word.store(0, SeqCst);
+        }
+        self.set_line(Line::default());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_starts_from_nothing_and_never_opens_again() {
+        let slot = Slot::default();
+        assert_eq!(slot.admit(WindowIx(7), 1, 2), Ok(0));
+        assert_eq!(slot.admit(WindowIx(7), 1, 2), Ok(1));
+        assert_eq!(slot.admit(WindowIx(7), 1, 2), Err(2), "full");
+        assert_eq!(slot.admit(WindowIx(8), 1, 2), Ok(0), "the next window");
+        assert_eq!(
+            slot.admit(WindowIx(7), 1, 2),
+            Err(0),
+            "a core that lags cannot open the old one again"
+        );
+        slot.offer(WindowIx(8), 5);
+        slot.offer(WindowIx(7), 1);
+        assert_eq!(
+            slot.own(WindowIx(8)),
+            Count {
+                admitted: 1,
+                offered: 6
+            }
+        );
+    }
+
+    #[test]
+    fn what_is_given_back_is_free_again() {
+        let slot = Slot::default();
+        assert_eq!(slot.admit(WindowIx(7), 3, 3), Ok(0));
+        slot.give_back(WindowIx(8), 3);
+        assert_eq!(slot.admit(WindowIx(7), 1, 3), Err(3), "another window's");
+        slot.give_back(WindowIx(7), 3);
+        assert_eq!(slot.admit(WindowIx(7), 3, 3), Ok(0));
+    }
+
+    #[test]
+    fn a_line_is_read_whole_while_it_is_rewritten() {
+        let slot = Slot::default();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for i in 1..20_000 {
+                    slot.set_line(Line {
+                        window: WindowIx(i),
+                        base: i,
+                        from_ms: i,
+                        slope: i as f32,
+                        roll: i,
+                    });
+                }
+            });
+            for _ in 0..20_000 {
+                let line = slot.line();
+                let i = line.base;
+                assert_eq!(
+                    line,
+                    Line {
+                        window: WindowIx(i),
+                        base: i,
+                        from_ms: i,
+                        slope: i as f32,
+                        roll: i
+                    }
+                );
+            }
+        });
+    }
+}

@@ -1,0 +1,115 @@
+//! What the operator wrote about limits.
+
+use std::num::NonZeroU32;
+
+use serde::{Deserialize, Deserializer};
+use tidegate_model::Period;
+
+/// The largest amount a limit may have: counts of several regions still fit 32 bits with room to
+/// spare.
+pub(crate) const AMOUNT_MAX: u32 = 500_000_000;
+
+/// So many requests a window, per subject.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LimitSpec {
+    /// Requests a window.
+    #[serde(deserialize_with = "amount")]
+    pub amount: NonZeroU32,
+    /// The window's length: `1s` to `1d`. Windows are aligned to the Unix epoch, everywhere the
+    /// same.
+    #[serde(deserialize_with = "window")]
+    pub window: Period,
+    /// Whose requests are counted together.
+    #[serde(default)]
+    pub per: Per,
+    /// Who counts together.
+    #[serde(default)]
+    pub scope: Scope,
+}
+
+/// Whose requests are counted together.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Per {
+    /// One API key.
+    #[default]
+    Key,
+    /// One client address: an IPv4 address, or the /64 network of an IPv6 address.
+    Ip,
+    /// One value of this request header; requests without it count together.
+    Header(String),
+}
+
+/// Who counts together.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    /// All regions: one limit for the world.
+    #[default]
+    Global,
+    /// Each region for itself.
+    Region,
+    /// Each node for itself.
+    Node,
+}
+
+impl Scope {
+    /// The word for configuration, logs and metrics.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Global => "global",
+            Self::Region => "region",
+            Self::Node => "node",
+        }
+    }
+}
+
+/// Bounds of a node's counters.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TableSpec {
+    /// Subjects counted one by one. Beyond it, further subjects share a few counters and may be
+    /// refused early; 56 bytes each, taken at start.
+    #[serde(deserialize_with = "subjects")]
+    pub subjects_max: usize,
+}
+
+impl Default for TableSpec {
+    fn default() -> Self {
+        Self {
+            subjects_max: 262_144,
+        }
+    }
+}
+
+fn amount<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NonZeroU32, D::Error> {
+    let amount = NonZeroU32::deserialize(deserializer)?;
+    if amount.get() > AMOUNT_MAX {
+        return Err(serde::de::Error::custom(format!(
+            "{amount} is too large: at most {AMOUNT_MAX} a window"
+        )));
+    }
+    Ok(amount)
+}
+
+fn window<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Period, D::Error> {
+    let window = Period::deserialize(deserializer)?;
+    if !(Period::from_secs(1)..=Period::from_secs(86_400)).contains(&window) {
+        return Err(serde::de::Error::custom(format!(
+            "a window of {window} is not offered: use 1s to 1d"
+        )));
+    }
+    Ok(window)
+}
+
+fn subjects<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    let subjects = usize::deserialize(deserializer)?;
+    if !(1_024..=64 << 20).contains(&subjects) {
+        return Err(serde::de::Error::custom(
+            "subjects_max lies between 1024 and 67108864",
+        ));
+    }
+    Ok(subjects)
+}

@@ -1,0 +1,84 @@
+//! Limits as they run, and the numbers that stand for limits and subjects.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use crate::{LimitSpec, Per, Scope};
+
+/// What a limit is called between nodes: a hash of what may not change while counts are kept (name,
+/// window, scope). The amount is left out, so that changing it keeps the counts.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct LimitId(pub u64);
+
+impl LimitId {
+    fn of(name: &str, window: Duration, scope: Scope) -> Self {
+        let text = format!("{name}\0{}\0{}", window.as_micros(), scope.label());
+        Self(xxh3_64_with_seed(text.as_bytes(), 0))
+    }
+}
+
+/// A limit's place in this node's table.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct LimitIx(pub(crate) u16);
+
+/// A limit as it runs.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Limit {
+    /// Its name in the configuration, in RateLimit fields, logs and metrics.
+    pub name: Arc<str>,
+    /// Its name between nodes.
+    pub id: LimitId,
+    /// Requests a window, unless the caller's plan says otherwise.
+    pub amount: u32,
+    /// The window's length.
+    pub window: Duration,
+    /// Whose requests are counted together.
+    pub per: Per,
+    /// Who counts together.
+    pub scope: Scope,
+}
+
+impl Limit {
+    /// The limit called `name` that `spec` describes.
+    #[must_use]
+    pub fn new(name: &str, spec: &LimitSpec) -> Self {
+        let window = spec.window.get();
+        Self {
+            name: name.into(),
+            id: LimitId::of(name, window, spec.scope),
+            amount: spec.amount.get(),
+            window,
+            per: spec.per.clone(),
+            scope: spec.scope,
+        }
+    }
+}
+
+/// A subject of a limit: a keyed hash over both. It says nothing about the caller to those who lack
+/// the cluster's seed, and a caller who lacks it cannot choose to collide with another.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct SubjectKey(u64);
+
+impl SubjectKey {
+    /// The subject called `name` of limit `id`. `seed` is shared by all nodes.
+    #[must_use]
+    pub fn new(seed: u64, id: LimitId, name: &[u8]) -> Self {
+        Self::from_raw(xxh3_64_with_seed(name, seed ^ id.0))
+    }
+
+    /// A subject as a peer named it.
+    #[must_use]
+    pub const fn from_raw(raw: u64) -> Self {
+        // Zero marks an empty slot.
+        Self(if raw == 0 { 1 } else { raw })
+    }
+
+    /// The number, to send to a peer.
+    #[must_use]
+    pub const fn raw(self) -> u64 {
+        self.0
+    }
+}

@@ -1,0 +1,93 @@
+//! What a limit says to one request, and how the client is told.
+//!
+//! The fields follow draft-ietf-httpapi-ratelimit-headers-11: `RateLimit-Policy` names each quota
+//! (`q`) and window (`w`),
+//! `RateLimit` what remains (`r`) and for how many seconds the window still runs (`t`).
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use crate::Limit;
+
+/// What one limit says to one request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Verdict {
+    /// Whether this limit lets the request through. Another may still refuse it.
+    pub admitted: bool,
+    /// The amount that applies.
+    pub amount: u32,
+    /// How much is left after this request, as far as this node can tell.
+    pub remaining: u32,
+    /// Until the window ends.
+    pub left: Duration,
+}
+
+/// Seconds until the window ends, rounded up: a client that waits so long is in the next window.
+#[must_use]
+pub fn retry_after_secs(left: Duration) -> u64 {
+    left.as_secs() + u64::from(left.subsec_nanos() > 0)
+}
+
+/// The `RateLimit-Policy` field of a route's limits, at the amounts that apply to a caller.
+#[must_use]
+pub fn policy_field<'l>(limits: impl Iterator<Item = (&'l Limit, u32)>) -> String {
+    let mut field = String::new();
+    for (limit, amount) in limits {
+        let separator = if field.is_empty() { "" } else { ", " };
+        // Names are DNS labels, so they need no escaping within the quotes.
+        let _ = write!(
+            field,
+            "{separator}\"{}\";q={amount};w={}",
+            limit.name,
+            limit.window.as_secs()
+        );
+    }
+    field
+}
+
+/// The `RateLimit` field: one item a limit, in the order of the policy field.
+pub fn ratelimit_field<'l>(
+    field: &mut String,
+    verdicts: impl Iterator<Item = (&'l Limit, Verdict)>,
+) {
+    field.clear();
+    for (limit, verdict) in verdicts {
+        let separator = if field.is_empty() { "" } else { ", " };
+        let left = retry_after_secs(verdict.left);
+        let _ = write!(
+            field,
+            "{separator}\"{}\";r={};t={left}",
+            limit.name, verdict.remaining
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::LimitSpec;
+
+    #[test]
+    fn fields_are_structured_as_the_draft_says() {
+        let spec = LimitSpec {
+            amount: 1_000.try_into().unwrap(),
+            window: "1m".parse().unwrap(),
+            per: crate::Per::Key,
+            scope: crate::Scope::Global,
+        };
+        let (a, b) = (Limit::new("per-key", &spec), Limit::new("burst", &spec));
+        assert_eq!(
+            policy_field([(&a, 1_000), (&b, 50)].into_iter()),
+            "\"per-key\";q=1000;w=60, \"burst\";q=50;w=60"
+        );
+        let verdict = Verdict {
+            admitted: true,
+            amount: 1_000,
+            remaining: 7,
+            left: Duration::from_millis(30_001),
+        };
+        let mut field = String::new();
+        ratelimit_field(&mut field, [(&a, verdict)].into_iter());
+        assert_eq!(field, "\"per-key\";r=7;t=31");
+    }
+}

@@ -1,0 +1,21 @@
+//! Decides the fate of one request.
+//!
+//! The phases are types, in order: [`Arrival`] (is this a request we forward at all?), [`Routed`],
+//! [`Known`], [`Admitted`]. Each consumes the one before, so nobody can read the caller before
+//! identity ran: `Routed` has no such field. A phase that says no returns a [`Refusal`], and one
+//! table turns refusals into statuses. Nothing here awaits; what must be waited for is asked for
+//! with [`Identified::Ask`].
+
+mod forward;
+mod hygiene;
+mod path;
+mod refusal;
+mod snapshot;
+mod spine;
+
+pub use forward::{Forwarding, RequestId, forward_request, forward_response};
+pub use hygiene::{Origin, arrive};
+pub use path::{BadPath, normalize};
+pub use refusal::{Problem, Refusal};
+pub use snapshot::{PlanSpec, Route, RouteSpec, Snapshot, SnapshotError, SnapshotParts};
+pub use spine::{Admitted, Arrival, Identified, Known, Routed};

@@ -1,0 +1,228 @@
+//! All tables of one configuration generation. A request lives and dies in the one it was born in.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use http::HeaderValue;
+use serde::Deserialize;
+use tidegate_balance::Pool;
+use tidegate_identity::{AuthMethod, KeysSpec};
+use tidegate_limit::{Limit, LimitIx, Table as LimitTable, TooManyLimits, policy_field};
+use tidegate_model::{ByteSize, Generation};
+use tidegate_route::{MatchSpec, Table};
+
+/// What the operator wrote about a route, with references resolved.
+#[derive(Clone, Debug)]
+pub struct RouteSpec {
+    /// Its name.
+    pub name: String,
+    /// Which requests it takes.
+    pub matches: MatchSpec,
+    /// The service's place among [`SnapshotParts::pools`].
+    pub upstream: usize,
+    /// How callers are known.
+    pub auth: AuthMethod,
+    /// Places of its limits among [`SnapshotParts::limits`].
+    pub limits: Vec<usize>,
+    /// The largest body that a client may send.
+    pub body_max: ByteSize,
+}
+
+/// Amounts that a plan changes.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlanSpec {
+    /// Requests a window, by the name of the limit.
+    #[serde(default)]
+    pub limits: BTreeMap<String, std::num::NonZeroU32>,
+}
+
+/// What a snapshot is made of.
+#[derive(Debug)]
+pub struct SnapshotParts {
+    /// Which generation this is.
+    pub generation: Generation,
+    /// The routes; no two may take the same request.
+    pub routes: Vec<RouteSpec>,
+    /// Services, in this region.
+    pub pools: Vec<Arc<Pool>>,
+    /// Limits.
+    pub limits: Vec<Limit>,
+    /// Plans by name.
+    pub plans: BTreeMap<String, PlanSpec>,
+    /// How keys look and where they stand.
+    pub keys: KeysSpec,
+    /// The seed that all nodes hash subjects with.
+    pub subject_seed: u64,
+}
+
+/// Why no snapshot could be made. The configuration's check finds both first.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum SnapshotError {
+    /// Two routes take the same request.
+    Clash(String, String),
+    /// The node has seen more limits in its life than it holds.
+    TooManyLimits,
+}
+
+impl From<TooManyLimits> for SnapshotError {
+    fn from(_: TooManyLimits) -> Self {
+        Self::TooManyLimits
+    }
+}
+
+/// All tables of one generation.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// Which generation this is.
+    pub generation: Generation,
+    /// Routes, by their place.
+    pub routes: Vec<Route>,
+    pub(crate) table: Table,
+    /// Services, by their place.
+    pub pools: Vec<Arc<Pool>>,
+    /// Limits, by their place.
+    pub limits: Vec<(Limit, LimitIx)>,
+    /// For each limit, amounts by plan where they differ.
+    amounts: Vec<BTreeMap<String, u32>>,
+    /// How keys look and where they stand.
+    pub keys: KeysSpec,
+    pub(crate) subject_seed: u64,
+}
+
+/// A route as it runs.
+#[derive(Debug)]
+pub struct Route {
+    /// Its name.
+    pub name: String,
+    /// Its place.
+    pub ix: usize,
+    /// The service.
+    pub pool: Arc<Pool>,
+    /// How callers are known.
+    pub auth: AuthMethod,
+    /// The largest body that a client may send, in bytes.
+    pub body_max: u64,
+    /// Places of its limits.
+    pub limits: Vec<usize>,
+    pub(crate) limit_names: Vec<Arc<str>>,
+    /// The `RateLimit-Policy` field, and those of plans that change it.
+    policy: Option<HeaderValue>,
+    policy_by_plan: BTreeMap<String, HeaderValue>,
+}
+
+impl Route {
+    /// The `RateLimit-Policy` field for a caller of this plan; `None` if the route has no limits.
+    #[must_use]
+    pub fn policy(&self, plan: Option<&str>) -> Option<&HeaderValue> {
+        plan.and_then(|plan| self.policy_by_plan.get(plan))
+            .or(self.policy.as_ref())
+    }
+}
+
+impl Snapshot {
+    /// Builds the tables. Limits are entered into `counters`, where those that are known keep their
+    /// counts.
+    ///
+    /// # Errors
+    /// [`SnapshotError`]; `counters` may then hold limits that nothing uses, which is harmless.
+    pub fn build(parts: SnapshotParts, counters: &LimitTable) -> Result<Self, SnapshotError> {
+        let SnapshotParts {
+            generation,
+            routes,
+            pools,
+            limits,
+            plans,
+            keys,
+            subject_seed,
+        } = parts;
+        let (table, clashes) = Table::build(routes.iter().map(|route| &route.matches));
+        if let Some(clash) = clashes.first() {
+            let name = |ix: usize| routes[ix].name.clone();
+            return Err(SnapshotError::Clash(name(clash.first), name(clash.second)));
+        }
+        let amounts: Vec<BTreeMap<String, u32>> = limits
+            .iter()
+            .map(|limit| amounts_of(limit, &plans))
+            .collect();
+        let limits = limits
+            .into_iter()
+            .map(|limit| counters.register(&limit).map(|ix| (limit, ix)))
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut snapshot = Self {
+            generation,
+            routes: Vec::new(),
+            table,
+            pools,
+            limits,
+            amounts,
+            keys,
+            subject_seed,
+        };
+        snapshot.routes = routes
+            .into_iter()
+            .enumerate()
+            .map(|(ix, spec)| snapshot.route(ix, spec, plans.keys()))
+            .collect();
+        Ok(snapshot)
+    }
+
+    fn route<'p>(
+        &self,
+        ix: usize,
+        spec: RouteSpec,
+        plans: impl Iterator<Item = &'p String>,
+    ) -> Route {
+        let policy = |plan: Option<&str>| {
+            let limits = spec
+                .limits
+                .iter()
+                .map(|&at| (&self.limits[at].0, self.amount(at, plan)));
+            HeaderValue::from_maybe_shared(policy_field(limits))
+                .expect("limit names are DNS labels")
+        };
+        let changes = |plan: &&String| {
+            spec.limits
+                .iter()
+                .any(|&at| self.amounts[at].contains_key(*plan))
+        };
+        let limited = !spec.limits.is_empty();
+        Route {
+            ix,
+            pool: Arc::clone(&self.pools[spec.upstream]),
+            auth: spec.auth,
+            body_max: spec.body_max.bytes(),
+            limit_names: spec
+                .limits
+                .iter()
+                .map(|&at| Arc::clone(&self.limits[at].0.name))
+                .collect(),
+            policy: limited.then(|| policy(None)),
+            policy_by_plan: plans
+                .filter(changes)
+                .map(|plan| (plan.clone(), policy(Some(plan))))
+                .collect(),
+            name: spec.name,
+            limits: spec.limits,
+        }
+    }
+
+    /// The amount of a limit that applies to a caller of this plan.
+    #[must_use]
+    pub fn amount(&self, limit: usize, plan: Option<&str>) -> u32 {
+        let by_plan = plan.and_then(|plan| self.amounts[limit].get(plan));
+        by_plan.copied().unwrap_or(self.limits[limit].0.amount)
+    }
+}
+
+fn amounts_of(limit: &Limit, plans: &BTreeMap<String, PlanSpec>) -> BTreeMap<String, u32> {
+    let changed = |(name, plan): (&String, &PlanSpec)| {
+        plan.limits
+            .get(&*limit.name)
+            .map(|amount| (name.clone(), amount.get()))
+    };
+    plans.iter().filter_map(changed).collect()
+}
+
+#[cfg(test)]
+mod tests;

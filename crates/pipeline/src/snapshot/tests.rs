@@ -1,0 +1,251 @@
+use std::num::NonZeroU32;
+
+use http::Request;
+use http::request::Parts;
+use tidegate_balance::PoolSpec;
+use tidegate_identity::{Denied, KeyCache, KeyRecord, KeyText, Minted, Pepper};
+use tidegate_limit::{LimitSpec, Per, Scope, TableSpec};
+use tidegate_model::{Mono, Now, Wall};
+use tidegate_route::MethodSet;
+
+use super::*;
+use crate::{Identified, Origin, Refusal, arrive};
+
+struct World {
+    snapshot: Snapshot,
+    counters: LimitTable,
+    cache: KeyCache,
+    pepper: Pepper,
+}
+
+fn world() -> World {
+    let counters = LimitTable::new(TableSpec {
+        subjects_max: 1_024,
+    });
+    let limit = |name: &str, amount, per| {
+        let amount = NonZeroU32::new(amount).unwrap();
+        Limit::new(
+            name,
+            &LimitSpec {
+                amount,
+                window: "1m".parse().unwrap(),
+                per,
+                scope: Scope::Global,
+            },
+        )
+    };
+    let route = |name: &str, path: &str, auth, limits: &[usize]| RouteSpec {
+        name: name.to_owned(),
+        matches: MatchSpec {
+            hosts: vec![],
+            path: path.parse().unwrap(),
+            methods: MethodSet::ANY,
+        },
+        upstream: 0,
+        auth,
+        limits: limits.to_vec(),
+        body_max: ByteSize::from_kib(1),
+    };
+    let gold = PlanSpec {
+        limits: BTreeMap::from([("per-key".to_owned(), NonZeroU32::new(5).unwrap())]),
+    };
+    let parts = SnapshotParts {
+        generation: Generation(1),
+        routes: vec![
+            route("api", "/api/*", AuthMethod::Key, &[0]),
+            route("open", "/open", AuthMethod::None, &[1]),
+            route("free", "/free", AuthMethod::None, &[]),
+        ],
+        pools: vec![Arc::new(Pool::new(
+            "echo",
+            PoolSpec::default(),
+            vec!["127.0.0.1:1".parse().unwrap()],
+        ))],
+        limits: vec![limit("per-key", 2, Per::Key), limit("per-ip", 3, Per::Ip)],
+        plans: BTreeMap::from([("gold".to_owned(), gold)]),
+        keys: KeysSpec::default(),
+        subject_seed: 7,
+    };
+    World {
+        snapshot: Snapshot::build(parts, &counters).unwrap(),
+        counters,
+        cache: KeyCache::new(tidegate_identity::CacheSpec::default()),
+        pepper: Pepper::new(vec![1; 32]).unwrap(),
+    }
+}
+
+fn now() -> Now {
+    Now {
+        mono: Mono::from_millis(0),
+        wall: Wall::from_unix_secs(1_200_000_000),
+    }
+}
+
+impl World {
+    /// Makes a key and puts it into the cache.
+    fn key(&self, seed: u8, plan: Option<&str>, expires: Option<u64>) -> String {
+        let mut next = seed;
+        let minted = Minted::new("live", &mut |out| {
+            out.iter_mut().for_each(|b| {
+                next = next.wrapping_mul(5).wrapping_add(17);
+                *b = next % 62;
+            })
+        });
+        let text = minted.text.reveal().to_owned();
+        let record = KeyRecord {
+            kid: minted.kid,
+            digest: self.pepper.digest(&KeyText::parse(&text).unwrap()),
+            consumer: "acme".to_owned(),
+            plan: plan.map(str::to_owned),
+            created_unix_secs: 0,
+            expires_unix_secs: expires,
+        };
+        self.cache
+            .fill(minted.kid, Some((Arc::new(record), false)), now().mono);
+        text
+    }
+
+    fn walk(&self, head: &Parts) -> Result<String, Refusal> {
+        let origin = Origin {
+            peer: "203.0.113.5".parse().unwrap(),
+            secure: false,
+            trusted_proxies: &[],
+        };
+        let routed = arrive(head, origin)?.route(&self.snapshot)?;
+        match routed.identify(&self.snapshot, &self.cache, &self.pepper, now())? {
+            Identified::Known(known) => {
+                let (_, admitted) = known.admit(&self.snapshot, &self.counters, now());
+                admitted.map(|a| format!("{} {}", a.route.name, a.target))
+            }
+            Identified::Ask { kid, .. } => Ok(format!("ask {kid}")),
+        }
+    }
+}
+
+fn head(path: &str, key: Option<&str>) -> Parts {
+    let mut request = Request::builder().uri(path).header("host", "h");
+    if let Some(key) = key {
+        request = request.header("x-api-key", key);
+    }
+    request.body(()).unwrap().into_parts().0
+}
+
+#[test]
+fn a_request_walks_the_spine_to_its_service() {
+    let world = world();
+    let key = world.key(1, None, None);
+    assert_eq!(
+        world.walk(&head("/api/./x?q=1", Some(&key))),
+        Ok("api /api/x?q=1".to_owned())
+    );
+    assert_eq!(
+        world.walk(&head("/free", None)),
+        Ok("free /free".to_owned())
+    );
+    assert_eq!(world.walk(&head("/nowhere", None)), Err(Refusal::NoRoute));
+}
+
+#[test]
+fn callers_are_turned_away_for_a_reason() {
+    let world = world();
+    let good = world.key(1, None, None);
+    let expired = world.key(2, None, Some(1_199_999_999));
+    let revoked = world.key(3, None, None);
+    world
+        .cache
+        .revoke(KeyText::parse(&revoked).unwrap().kid, now().mono);
+    let unknown = Minted::new("live", &mut |out| out.fill(9))
+        .text
+        .reveal()
+        .to_owned();
+    world
+        .cache
+        .fill(KeyText::parse(&unknown).unwrap().kid, None, now().mono);
+    let foreign = Minted::new("test", &mut |out| out.fill(9))
+        .text
+        .reveal()
+        .to_owned();
+    let denied = |key: Option<&str>| match world.walk(&head("/api/x", key)) {
+        Err(Refusal::Denied(denied)) => Some(denied),
+        _ => None,
+    };
+    assert_eq!(denied(Some(&good)), None);
+    for (why, key, want) in [
+        ("none", None, Denied::Missing),
+        ("no key of ours", Some("hunter2"), Denied::Malformed),
+        ("of another environment", Some(&*foreign), Denied::Malformed),
+        ("expired", Some(&expired), Denied::Expired),
+        ("revoked", Some(&revoked), Denied::Revoked),
+        ("unknown", Some(&unknown), Denied::Unknown),
+    ] {
+        assert_eq!(denied(key), Some(want), "{why}");
+    }
+    let mut two = head("/api/x", Some(&good));
+    two.headers.append("x-api-key", good.parse().unwrap());
+    assert_eq!(
+        world.walk(&two),
+        Err(Refusal::Denied(Denied::Missing)),
+        "two keys are none"
+    );
+}
+
+#[test]
+fn a_key_with_another_secret_is_not_accepted() {
+    let world = world();
+    let text = world.key(4, None, None);
+    let kid = KeyText::parse(&text).unwrap().kid;
+    let record = KeyRecord {
+        kid,
+        digest: [0; 32],
+        consumer: String::new(),
+        plan: None,
+        created_unix_secs: 0,
+        expires_unix_secs: None,
+    };
+    world
+        .cache
+        .fill(kid, Some((Arc::new(record), false)), now().mono);
+    assert_eq!(
+        world.walk(&head("/api/x", Some(&text))),
+        Err(Refusal::Denied(Denied::WrongSecret))
+    );
+}
+
+#[test]
+fn plans_change_amounts_and_the_policy_says_so() {
+    let world = world();
+    let (plain, gold) = (world.key(1, None, None), world.key(2, Some("gold"), None));
+    let admitted = |key: &str| {
+        (0..9)
+            .filter(|_| world.walk(&head("/api/x", Some(key))).is_ok())
+            .count()
+    };
+    assert_eq!((admitted(&plain), admitted(&gold)), (2, 5));
+    let route = &world.snapshot.routes[0];
+    assert_eq!(route.policy(None).unwrap(), "\"per-key\";q=2;w=60");
+    assert_eq!(route.policy(Some("gold")).unwrap(), "\"per-key\";q=5;w=60");
+    assert_eq!(world.snapshot.routes[2].policy(None), None);
+}
+
+#[test]
+fn a_refusal_by_limit_says_which_and_for_how_long() {
+    let world = world();
+    for _ in 0..3 {
+        assert!(world.walk(&head("/open", None)).is_ok());
+    }
+    let refusal = world.walk(&head("/open", None)).unwrap_err();
+    assert_eq!(
+        refusal,
+        Refusal::Limited {
+            violated: vec!["per-ip".to_owned()],
+            retry_after_secs: 60
+        }
+    );
+    assert_eq!(
+        refusal.body("r1"),
+        "{\"type\":\"https://iana.org/assignments/http-problem-types#quota-exceeded\",\
+         \"title\":\"Request cannot be satisfied as assigned quota has been exceeded\",\"status\":429,\
+         \"detail\":\"Wait for as many seconds as Retry-After says.\",\"instance\":\"urn:tidegate:request:r1\",\
+         \"violated-policies\":[\"per-ip\"]}\n"
+    );
+}
