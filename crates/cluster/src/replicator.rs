@@ -17,7 +17,7 @@ use tidegate_model::{Mono, NodeId, Now, RegionId};
 use crate::outbox::{Notice, Outbox, Peer};
 use crate::spec::{
     ASK_AGAIN, COMPARE, DATAGRAMS_PER_FLUSH, FLUSH_MATES, FLUSH_WORLD, HEARD_WITHIN, LEARN_WITHIN,
-    REFRESH, ROWS_PER_DATAGRAM, ROWS_PER_PART, SILENT_AFTER, SWEEP,
+    RECONCILE, REFRESH, ROWS_PER_DATAGRAM, ROWS_PER_PART, SILENT_AFTER, SWEEP,
 };
 use crate::{ClusterSpec, Heard, Message};
 
@@ -46,6 +46,8 @@ pub(crate) struct Replicator {
     /// When each other region was last heard, by us or by a mate.
     heard: BTreeMap<RegionId, Mono>,
     silent: BTreeSet<RegionId>,
+    /// Silent regions that are heard again, and since when.
+    returning: BTreeMap<RegionId, Mono>,
     /// Regions that routing says are announced, if it says anything.
     announced: Option<BTreeSet<RegionId>>,
     learning: Learning,
@@ -82,6 +84,7 @@ impl Replicator {
             home: spec.node.region.clone(),
             heard: BTreeMap::new(),
             silent: BTreeSet::new(),
+            returning: BTreeMap::new(),
             announced: None,
             learning: Learning::Waiting {
                 until: now + LEARN_WITHIN,
@@ -107,6 +110,8 @@ impl Replicator {
             .map(|r| (r.clone(), old.get(r).copied().unwrap_or(now)))
             .collect();
         self.silent.retain(|region| self.heard.contains_key(region));
+        self.returning
+            .retain(|region, _| self.silent.contains(region));
     }
 
     pub(crate) fn reconfigure(&mut self, regions: &[RegionId], now: Now) {
@@ -177,24 +182,39 @@ impl Replicator {
         let mut changed = false;
         for (region, at) in &self.heard {
             let age = now.mono.since(*at);
-            let was_silent = self.silent.contains(region);
-            if !was_silent && age >= SILENT_AFTER || was_silent && age < HEARD_WITHIN {
-                if was_silent {
-                    self.silent.remove(region)
-                } else {
-                    self.silent.insert(region.clone())
-                };
+            if !self.silent.contains(region) {
+                if age >= SILENT_AFTER {
+                    self.silent.insert(region.clone());
+                    out.notice(Notice::Region {
+                        region: region.clone(),
+                        heard: false,
+                    });
+                    changed = true;
+                }
+                continue;
+            }
+            if age >= HEARD_WITHIN {
+                self.returning.remove(region);
+                continue;
+            }
+            // Whoever was apart has much to tell the other. Until that is told, each goes on keeping to its share:
+            // what the other spent meanwhile is not known yet.
+            let since = *self.returning.entry(region.clone()).or_insert_with(|| {
+                self.compare_at = now.mono;
+                now.mono
+            });
+            if now.mono.since(since) >= RECONCILE {
+                self.returning.remove(region);
+                self.silent.remove(region);
                 out.notice(Notice::Region {
                     region: region.clone(),
-                    heard: was_silent,
+                    heard: true,
                 });
                 changed = true;
             }
         }
         if changed {
             self.tell_presence(now);
-            // Whoever was apart has much to tell the other.
-            self.compare_at = now.mono;
         }
     }
 
