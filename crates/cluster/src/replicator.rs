@@ -197,8 +197,8 @@ impl Replicator {
                 self.returning.remove(region);
                 continue;
             }
-            // Whoever was apart has much to tell the other. Until that is told, each goes on keeping to its share:
-            // what the other spent meanwhile is not known yet.
+            // Whoever was apart has much to tell the other. Until that is told, each goes on
+            // keeping to its share: what the other spent meanwhile is not known yet.
             let since = *self.returning.entry(region.clone()).or_insert_with(|| {
                 self.compare_at = now.mono;
                 now.mono

@@ -45,7 +45,8 @@ pub(crate) const COMPARE: Duration = Duration::from_millis(2_000);
 pub(crate) const SILENT_AFTER: Duration = Duration::from_millis(1_200);
 /// It is heard again when something that is younger than this arrives.
 pub(crate) const HEARD_WITHIN: Duration = Duration::from_millis(700);
-/// A region that was silent is taken for silent so much longer, until both sides have compared their counts.
+/// A region that was silent is taken for silent so much longer, until both sides have compared
+/// their counts.
 pub(crate) const RECONCILE: Duration = Duration::from_millis(2_500);
 /// A node that has just started asks others for the live counts, and waits for so long for an
 /// answer.

@@ -1,0 +1,146 @@
+//! Every metric, once. Documentation, dashboards and alerts are checked against this list.
+
+/// What kind of number a metric is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// Only grows; restarts at zero with the process. Exposed with `_total`.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// How often values fell into ranges.
+    Histogram,
+}
+
+/// A metric.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Def {
+    /// Its name: `tidegate_<noun>_<unit>`, without `_total`.
+    pub name: &'static str,
+    /// What kind of number it is.
+    pub kind: Kind,
+    /// Its labels.
+    pub labels: &'static [&'static str],
+    /// What it tells.
+    pub help: &'static str,
+}
+
+macro_rules! catalog {
+    ($($(#[doc = $help:literal])+ $id:ident = $kind:ident $name:literal [$($label:literal),*];)+) => {
+        $(
+            $(#[doc = $help])+
+            pub const $id: Def =
+                Def { name: $name, kind: Kind::$kind, labels: &[$($label),*], help: concat!($($help),+) };
+        )+
+        /// All metrics.
+        pub const ALL: &[Def] = &[$($id),+];
+    };
+}
+
+catalog! {
+    /// Requests that were answered, by route and class of status.
+    REQUESTS = Counter "tidegate_requests" ["route", "status"];
+    /// Time from the end of a request's head to the end of its answer.
+    REQUEST_SECONDS = Histogram "tidegate_request_seconds" ["route"];
+    /// Bytes of bodies received from clients.
+    REQUEST_BYTES = Counter "tidegate_request_body_bytes" ["route"];
+    /// Bytes of bodies sent to clients.
+    RESPONSE_BYTES = Counter "tidegate_response_body_bytes" ["route"];
+    /// Requests that were sent to a service.
+    FORWARDED = Counter "tidegate_forwarded" ["route"];
+    /// Requests refused by the gateway itself, by reason.
+    REFUSED = Counter "tidegate_refused" ["reason"];
+    /// Requests that a limit let through.
+    LIMIT_ADMITTED = Counter "tidegate_limit_admitted" ["limit"];
+    /// Requests that a limit refused.
+    LIMIT_REFUSED = Counter "tidegate_limit_refused" ["limit"];
+    /// How often a subject found no counter of its own and was counted together with others.
+    LIMIT_OVERFLOWED = Counter "tidegate_limit_overflowed" [];
+    /// Subjects whose counts are known.
+    LIMIT_SUBJECTS = Gauge "tidegate_limit_subjects" ["state"];
+    /// Subjects for which there is room.
+    LIMIT_SUBJECTS_MAX = Gauge "tidegate_limit_subjects_max" [];
+    /// How old the youngest word from another region is.
+    LIMIT_STALENESS_SECONDS = Gauge "tidegate_limit_staleness_seconds" ["region"];
+    /// Rows of counts received from other nodes, by what became of them.
+    LIMIT_ROWS = Counter "tidegate_limit_rows" ["outcome"];
+    /// Client connections accepted.
+    CONNECTIONS = Counter "tidegate_connections" ["door"];
+    /// Client connections open.
+    CONNECTIONS_OPEN = Gauge "tidegate_connections_open" ["door"];
+    /// Client connections that may be open at a time.
+    CONNECTIONS_MAX = Gauge "tidegate_connections_max" ["door"];
+    /// Client connections ended by the gateway, or broken, by reason.
+    CONNECTIONS_CUT = Counter "tidegate_connections_cut" ["door", "reason"];
+    /// Connections made to a service.
+    UPSTREAM_CONNECTIONS = Counter "tidegate_upstream_connections" ["upstream"];
+    /// Requests sent on a connection that was used before.
+    UPSTREAM_REUSED = Counter "tidegate_upstream_reused" ["upstream"];
+    /// Attempts at a service that failed, by reason.
+    UPSTREAM_FAILURES = Counter "tidegate_upstream_failures" ["upstream", "reason"];
+    /// Whether an endpoint is fit: 1 or 0.
+    UPSTREAM_FIT = Gauge "tidegate_upstream_fit" ["upstream", "endpoint"];
+    /// Keys held in the cache.
+    KEYS_CACHED = Gauge "tidegate_keys_cached" ["kind"];
+    /// Look-ups of keys in the store.
+    KEY_LOOKUPS = Counter "tidegate_key_lookups" ["outcome"];
+    /// Entries of the replicated key ledger.
+    LEDGER_ENTRIES = Gauge "tidegate_ledger_entries" [];
+    /// Nodes known, by region and whether they are taken for alive.
+    NODES = Gauge "tidegate_nodes" ["region", "alive"];
+    /// Whether a region is announced, as routing tells: 1 or 0.
+    REGION_ANNOUNCED = Gauge "tidegate_region_announced" ["region"];
+    /// Whether this node is announced: 1 or 0.
+    ANNOUNCED = Gauge "tidegate_announced" [];
+    /// Whether this node takes requests: 1 or 0.
+    READY = Gauge "tidegate_ready" [];
+    /// Bytes sent to other nodes, by how they travel.
+    MESH_SENT_BYTES = Counter "tidegate_mesh_sent_bytes" ["by"];
+    /// Bytes received from other nodes, by how they travelled.
+    MESH_RECEIVED_BYTES = Counter "tidegate_mesh_received_bytes" ["by"];
+    /// Messages to or from other nodes that were dropped, by reason.
+    MESH_DROPPED = Counter "tidegate_mesh_dropped" ["reason"];
+    /// Links to other nodes that are up.
+    MESH_LINKS = Gauge "tidegate_mesh_links" [];
+    /// Lines of the access log that were dropped because the destination was too slow.
+    LOG_DROPPED = Counter "tidegate_access_log_dropped" [];
+    /// Lines of the access log written.
+    LOG_WRITTEN = Counter "tidegate_access_log_written" [];
+    /// Configurations loaded, by result.
+    RELOADS = Counter "tidegate_config_reloads" ["result"];
+    /// The configuration that is running; always 1, the generation is the label.
+    CONFIG = Gauge "tidegate_config_info" ["generation"];
+    /// Series that were left out of this scrape because a metric had too many.
+    SERIES_DROPPED = Gauge "tidegate_scrape_series_dropped" [];
+    /// When the process started, in seconds since the Unix epoch.
+    START_SECONDS = Gauge "process_start_time_seconds" [];
+    /// Memory that the process holds.
+    RSS_BYTES = Gauge "process_resident_memory_bytes" [];
+    /// User and system CPU time spent.
+    CPU_SECONDS = Counter "process_cpu_seconds" [];
+    /// File descriptors open.
+    OPEN_FDS = Gauge "process_open_fds" [];
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_well_formed() {
+        let mut seen = BTreeSet::new();
+        for def in ALL {
+            assert!(seen.insert(def.name), "{} stands here twice", def.name);
+            let known_start = def.name.starts_with("tidegate_") || def.name.starts_with("process_");
+            let plain = def.name.bytes().all(|b| matches!(b, b'a'..=b'z' | b'_'));
+            assert!(known_start && plain, "{}", def.name);
+            assert!(
+                !def.name.ends_with("_total"),
+                "{}: the exposition adds _total",
+                def.name
+            );
+            assert!(def.help.trim().ends_with('.'), "{}", def.name);
+        }
+    }
+}
