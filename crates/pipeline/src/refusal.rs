@@ -229,6 +229,36 @@ impl Refusal {
         }
     }
 
+    /// All words that [`label`](Self::label) can say, for counters. The last stands for others.
+    pub const LABELS: &'static [&'static str] = &[
+        "quota-exceeded",
+        "key_missing",
+        "key_malformed",
+        "key_unknown",
+        "key_wrong_secret",
+        "key_revoked",
+        "key_expired",
+        "key_store_down",
+        "no-route",
+        "method-not-allowed",
+        "service-unavailable",
+        "service-unreachable",
+        "service-timeout",
+        "service-bad-answer",
+        "ambiguous-path",
+        "bad-host",
+        "ambiguous-framing",
+        "unknown-expectation",
+        "method-not-forwarded",
+        "loop",
+        "header-too-large",
+        "body-too-large",
+        "body-timeout",
+        "body-broken",
+        "overloaded",
+        "other",
+    ];
+
     /// Whether the client must not send another request on this connection.
     #[must_use]
     pub const fn closes(&self) -> bool {

@@ -32,6 +32,12 @@ impl<'r> Arrival<'r> {
         self.client
     }
 
+    /// The host that the client named: lower case, without port.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
     /// Finds the route.
     ///
     /// # Errors
@@ -188,7 +194,6 @@ impl<'s> Known<'_, 's> {
         now: Now,
     ) -> (Option<Decision>, Result<Admitted<'s>, Refusal>) {
         let Routed { arrival, route } = self.routed;
-        let plan = self.key.as_ref().and_then(|key| key.plan.as_deref());
         let mut asks = asks(&arrival, route, self.key.as_deref(), snapshot);
         // At most eight limits a route, which the configuration's check upholds.
         let decision = asks.next().map(|first| {
@@ -207,7 +212,8 @@ impl<'s> Known<'_, 's> {
                 Ok(Admitted {
                     route,
                     target,
-                    plan: plan.map(str::to_owned),
+                    host: arrival.host.into_owned(),
+                    key: self.key,
                 })
             }
         };
@@ -293,6 +299,8 @@ pub struct Admitted<'s> {
     pub route: &'s Route,
     /// The target to forward.
     pub target: PathAndQuery,
-    /// The caller's plan.
-    pub plan: Option<String>,
+    /// The host that the client named.
+    pub host: String,
+    /// Who is calling, if the route asks.
+    pub key: Option<Arc<KeyRecord>>,
 }

@@ -1,1 +1,23 @@
-//! x
+//! Walks the spine with real bytes.
+//!
+//! [`Proxy`] serves the requests of one core: `serve` reads from top to bottom as the life of a
+//! request. What all cores share is in [`Shared`]; what a core has for itself is its connections to
+//! services, its log buffer and its turn of endpoints. Policy is elsewhere: here are only its
+//! errands.
+
+mod attempt;
+mod body;
+mod lookup;
+mod observe;
+mod probe;
+mod respond;
+mod serve;
+mod shared;
+mod upload;
+mod upstream;
+
+pub use body::{Answer, BrokenOff};
+pub use lookup::KeyLookup;
+pub use probe::{Probes, fit_everywhere};
+pub use serve::Proxy;
+pub use shared::{Live, Shared};

@@ -171,6 +171,8 @@ pub struct RequestFacts<'r> {
     pub status: u16,
     /// Why the gateway refused it.
     pub refusal: &'static str,
+    /// What broke the answer off before its end.
+    pub ended: &'static str,
     /// The route.
     pub route: &'r str,
     /// Who holds the key.
@@ -212,6 +214,7 @@ impl RequestFacts<'_> {
         line.text("door", self.door);
         line.text("route", self.route);
         line.text("refusal", self.refusal);
+        line.text("ended", self.ended);
         line.text("consumer", self.consumer);
         line.text("key", self.key);
         line.text("endpoint", self.endpoint);
@@ -280,6 +283,7 @@ mod tests {
             path: "/a\"b\\c\n\u{7f}ü",
             status: 200,
             refusal: "",
+            ended: "",
             route: "orders",
             consumer: "acme",
             key: "",

@@ -369,7 +369,9 @@ fn scrape_route(scrape: &mut Scrape, name: &str, route: &RouteMetrics) {
     }
     let mut buckets: Vec<(f64, u64)> = Vec::with_capacity(BOUNDS_US.len() + 1);
     for i in 0..=BOUNDS_US.len() {
-        let bound = BOUNDS_US.get(i).map_or(f64::INFINITY, |us| *us as f64 / 1e6);
+        let bound = BOUNDS_US
+            .get(i)
+            .map_or(f64::INFINITY, |us| *us as f64 / 1e6);
         buckets.push((bound, route.sum(|cells| cells.durations[i].get())));
     }
     let sum = route.sum(|cells| cells.duration_us.get()) as f64 / 1e6;

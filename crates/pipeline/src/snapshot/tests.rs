@@ -249,3 +249,54 @@ fn a_refusal_by_limit_says_which_and_for_how_long() {
          \"violated-policies\":[\"per-ip\"]}\n"
     );
 }
+
+#[test]
+fn every_reason_of_refusal_has_a_counter() {
+    use tidegate_identity::Denied;
+
+    use crate::BadPath;
+
+    let denied = [
+        Denied::Missing,
+        Denied::Malformed,
+        Denied::Unknown,
+        Denied::WrongSecret,
+        Denied::Revoked,
+        Denied::Expired,
+        Denied::StoreDown,
+    ];
+    let others = [
+        Refusal::Path(BadPath::Ambiguous),
+        Refusal::Host,
+        Refusal::Framing,
+        Refusal::Expectation,
+        Refusal::Method,
+        Refusal::Loop,
+        Refusal::HeaderTooLarge,
+        Refusal::BodyTooLarge,
+        Refusal::NoRoute,
+        Refusal::MethodNotAllowed(MethodSet::ANY),
+        Refusal::Limited {
+            violated: vec![],
+            retry_after_secs: 1,
+        },
+        Refusal::NoEndpoint,
+        Refusal::Unreachable,
+        Refusal::UpstreamTimeout,
+        Refusal::BadAnswer,
+        Refusal::BodyTimeout,
+        Refusal::BodyBroken,
+        Refusal::Overloaded,
+    ];
+    let all = denied.map(Refusal::Denied).into_iter().chain(others);
+    let labels: Vec<&str> = all.map(|refusal| refusal.label()).collect();
+    assert!(
+        labels.iter().all(|label| Refusal::LABELS.contains(label)),
+        "{labels:?}"
+    );
+    assert_eq!(
+        labels.len() + 1,
+        Refusal::LABELS.len(),
+        "one each, and one for others"
+    );
+}

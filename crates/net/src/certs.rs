@@ -1,0 +1,102 @@
+//! A door's certificate, replaceable while the door is open.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use rustls::ServerConfig;
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+
+/// Why a certificate cannot be used, in a sentence.
+#[derive(Debug)]
+pub struct CertError(String);
+
+impl fmt::Display for CertError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for CertError {}
+
+/// The certificate of a door and where it came from.
+#[derive(Debug)]
+pub struct Certificates {
+    certificate: PathBuf,
+    key: PathBuf,
+    current: RwLock<Arc<CertifiedKey>>,
+}
+
+impl Certificates {
+    /// Reads a certificate chain and its key, both PEM.
+    ///
+    /// # Errors
+    /// [`CertError`] if a file cannot be read, holds nothing usable, or the two do not belong
+    /// together.
+    pub fn load(certificate: &Path, key: &Path) -> Result<Arc<Self>, CertError> {
+        let current = RwLock::new(Arc::new(read(certificate, key)?));
+        Ok(Arc::new(Self {
+            certificate: certificate.to_owned(),
+            key: key.to_owned(),
+            current,
+        }))
+    }
+
+    /// Reads the files again. Connections made from now on see what is in them.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load); the old certificate stays in use.
+    pub fn reload(&self) -> Result<(), CertError> {
+        let fresh = Arc::new(read(&self.certificate, &self.key)?);
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+        Ok(())
+    }
+
+    /// A TLS configuration that offers HTTP/2 and HTTP/1.1 and follows reloads.
+    pub(crate) fn server_config(self: &Arc<Self>) -> Arc<ServerConfig> {
+        let mut config = ServerConfig::builder()
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::clone(self) as Arc<dyn ResolvesServerCert>);
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        if let Ok(ticketer) = aws_lc_rs::Ticketer::new() {
+            config.ticketer = ticketer;
+        }
+        Arc::new(config)
+    }
+}
+
+impl ResolvesServerCert for Certificates {
+    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(
+            &self.current.read().unwrap_or_else(PoisonError::into_inner),
+        ))
+    }
+}
+
+fn read(certificate: &Path, key: &Path) -> Result<CertifiedKey, CertError> {
+    let wrong =
+        |path: &Path, why: &dyn fmt::Display| CertError(format!("{}: {why}", path.display()));
+    let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(certificate)
+        .and_then(Iterator::collect)
+        .map_err(|error| wrong(certificate, &error))?;
+    if chain.is_empty() {
+        return Err(wrong(certificate, &"there is no certificate in this file"));
+    }
+    let secret = PrivateKeyDer::from_pem_file(key).map_err(|error| wrong(key, &error))?;
+    let signer =
+        aws_lc_rs::sign::any_supported_type(&secret).map_err(|error| wrong(key, &error))?;
+    let certified = CertifiedKey::new(chain, signer);
+    match certified.keys_match() {
+        Ok(()) | Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::Unknown)) => {
+            Ok(certified)
+        }
+        Err(_) => Err(wrong(
+            key,
+            &format!("this is not the key of {}", certificate.display()),
+        )),
+    }
+}

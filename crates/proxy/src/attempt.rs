@@ -1,0 +1,172 @@
+//! Tries to get an answer from a service.
+//!
+//! As long as nothing was sent, another endpoint may be tried for any request. Once something was
+//! sent, only a request that is idempotent, has no body, and met a connection that the service
+//! closed just then is sent again, once.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use http::request::Parts;
+use http::{Method, Request, Response, StatusCode};
+use http_body::Body;
+use hyper::body::Incoming;
+use tidegate_balance::Pool;
+use tidegate_pipeline::Refusal;
+use tidegate_telemetry::metrics::{PoolFailure, PoolMetrics};
+use tokio::time::{Duration, Instant};
+
+use crate::observe::Story;
+use crate::serve::Proxy;
+use crate::upload::{Upload, UploadFacts};
+use crate::upstream::{Lease, NoConnection};
+
+/// A connection that lay idle for so long may just be being closed by the service.
+const DOUBTFUL_AFTER: Duration = Duration::from_secs(1);
+
+/// One request's way to its service.
+pub(crate) struct Errand<'e> {
+    pub(crate) proxy: &'e Proxy,
+    pub(crate) pool: &'e Pool,
+    pub(crate) metrics: &'e Arc<PoolMetrics>,
+    pub(crate) upload: Rc<UploadFacts>,
+    pub(crate) until: Instant,
+}
+
+impl Errand<'_> {
+    /// Gets an answer's head and the connection that it came by.
+    pub(crate) async fn run(
+        &self,
+        head: Parts,
+        body: Upload,
+        story: &mut Story,
+    ) -> Result<(Response<Incoming>, Lease), Refusal> {
+        let mut request = Request::from_parts(head, body);
+        let mut tried = Vec::new();
+        let turn = self.proxy.next_turn();
+        let mut last = Refusal::NoEndpoint;
+        while (tried.len() as u32) < self.pool.spec.attempts_max {
+            let Some(at) = self.pool.pick(turn, &tried) else {
+                return Err(last);
+            };
+            tried.push(at);
+            story.attempts += 1;
+            story.endpoint = self.pool.endpoints[at].name.to_string();
+            match self.at_endpoint(at, request, story).await {
+                Ok(answer) => return Ok(answer),
+                Err(Trouble::Final(refusal)) => return Err(refusal),
+                Err(Trouble::NotSent(unsent, refusal)) => {
+                    request = unsent;
+                    last = refusal;
+                }
+            }
+        }
+        Err(last)
+    }
+
+    /// Tries one endpoint; when a connection that lay idle fails, once more on a new one.
+    async fn at_endpoint(
+        &self,
+        at: usize,
+        mut request: Request<Upload>,
+        story: &mut Story,
+    ) -> Result<(Response<Incoming>, Lease), Trouble> {
+        let endpoint = &self.pool.endpoints[at].name;
+        let mut fresh = false;
+        loop {
+            let leased = self
+                .proxy
+                .upstreams
+                .lease(endpoint, &self.pool.spec, self.metrics, fresh)
+                .await;
+            let mut lease = match leased {
+                Ok(lease) => lease,
+                Err(NoConnection::Failed(error)) => {
+                    tracing::debug!(%endpoint, %error, "A service cannot be reached.");
+                    return Err(Trouble::NotSent(request, Refusal::Unreachable));
+                }
+                Err(NoConnection::Timeout) => {
+                    return Err(Trouble::NotSent(request, Refusal::Unreachable));
+                }
+            };
+            let spare = lease
+                .idle_for
+                .filter(|idle| *idle > DOUBTFUL_AFTER)
+                .and_then(|_| spare_head(&request));
+            let sent_at = self.proxy.shared.clock.mono();
+            let wait = self.pool.spec.first_byte_timeout.get();
+            let due = (Instant::now() + wait).min(self.until);
+            let answer =
+                tokio::time::timeout_at(due, lease.sender().try_send_request(request)).await;
+            match answer {
+                Ok(Ok(response)) => {
+                    story.first_byte = Some(self.proxy.shared.clock.mono().since(sent_at));
+                    return if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+                        // We never asked for that.
+                        lease.failed(PoolFailure::Broken);
+                        Err(Trouble::Final(Refusal::BadAnswer))
+                    } else {
+                        Ok((response, lease))
+                    };
+                }
+                Ok(Err(mut error)) => match (error.take_message(), spare) {
+                    (Some(unsent), _) if !fresh => {
+                        request = unsent;
+                        fresh = true;
+                    }
+                    (Some(unsent), _) => {
+                        return Err(Trouble::NotSent(unsent, Refusal::Unreachable));
+                    }
+                    (None, Some(spare)) if self.upload.refusal().is_none() => {
+                        request = spare.with_body(&self.upload, self.until);
+                        fresh = true;
+                    }
+                    (None, _) => {
+                        lease.failed(PoolFailure::Broken);
+                        let client = self.upload.refusal();
+                        return Err(Trouble::Final(client.unwrap_or(Refusal::BadAnswer)));
+                    }
+                },
+                Err(_) => {
+                    lease.failed(PoolFailure::FirstByteTimeout);
+                    let client = self.upload.refusal();
+                    return Err(Trouble::Final(client.unwrap_or(Refusal::UpstreamTimeout)));
+                }
+            }
+        }
+    }
+}
+
+/// Why an endpoint gave no answer.
+enum Trouble {
+    /// Nothing was sent: another endpoint may be tried.
+    NotSent(Request<Upload>, Refusal),
+    /// The request may have been acted on.
+    Final(Refusal),
+}
+
+/// A copy of a request's head, should it have to be sent again.
+struct Spare(Parts);
+
+/// RFC 9110 section 9.2.2: sending these again asks for nothing that was not asked for already.
+fn spare_head(request: &Request<Upload>) -> Option<Spare> {
+    let idempotent = matches!(
+        *request.method(),
+        Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE
+    );
+    if !idempotent || !request.body().is_end_stream() {
+        return None;
+    }
+    let (mut head, ()) = Request::new(()).into_parts();
+    head.method = request.method().clone();
+    head.uri = request.uri().clone();
+    head.version = request.version();
+    head.headers = request.headers().clone();
+    Some(Spare(head))
+}
+
+impl Spare {
+    fn with_body(self, upload: &Rc<UploadFacts>, until: Instant) -> Request<Upload> {
+        Request::from_parts(self.0, Upload::empty(Rc::clone(upload), until))
+    }
+}

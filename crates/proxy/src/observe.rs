@@ -1,0 +1,146 @@
+//! What is remembered of a request, and told when it is over: when the last byte, or the client, is
+//! gone.
+
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Method;
+use tidegate_identity::KeyRecord;
+use tidegate_model::Now;
+use tidegate_net::{ConnFacts, Protocol};
+use tidegate_pipeline::RequestId;
+use tidegate_telemetry::RequestFacts;
+
+use crate::serve::Proxy;
+use crate::shared::Live;
+use crate::upload::UploadFacts;
+
+/// The status in the log of a request whose client did not wait for one.
+const CLIENT_GONE: u16 = 499;
+
+/// What is remembered of a request. Dropping it tells the access log and the counters.
+pub(crate) struct Story {
+    proxy: Rc<Proxy>,
+    live: Arc<Live>,
+    conn: Rc<ConnFacts>,
+    begun: Now,
+    pub(crate) id: RequestId,
+    method: Method,
+    path: String,
+    pub(crate) host: String,
+    pub(crate) client: Option<IpAddr>,
+    /// The route's place.
+    pub(crate) route: Option<usize>,
+    pub(crate) key: Option<Arc<KeyRecord>>,
+    pub(crate) status: u16,
+    pub(crate) refusal: &'static str,
+    pub(crate) endpoint: String,
+    pub(crate) attempts: u32,
+    pub(crate) first_byte: Option<Duration>,
+    pub(crate) upload: Option<Rc<UploadFacts>>,
+    pub(crate) bytes_out: u64,
+    /// Whether the whole answer was handed over.
+    pub(crate) complete: bool,
+    /// What broke the answer off, if something did.
+    pub(crate) broken: &'static str,
+}
+
+impl Story {
+    pub(crate) fn begin(
+        proxy: Rc<Proxy>,
+        live: Arc<Live>,
+        conn: Rc<ConnFacts>,
+        head: &http::request::Parts,
+        id: RequestId,
+        begun: Now,
+    ) -> Self {
+        Self {
+            proxy,
+            live,
+            conn,
+            begun,
+            id,
+            method: head.method.clone(),
+            path: head.uri.path().to_owned(),
+            host: String::new(),
+            client: None,
+            route: None,
+            key: None,
+            status: 0,
+            refusal: "",
+            endpoint: String::new(),
+            attempts: 0,
+            first_byte: None,
+            upload: None,
+            bytes_out: 0,
+            complete: false,
+            broken: "",
+        }
+    }
+
+    /// When the request's head was complete.
+    pub(crate) const fn begun(&self) -> Now {
+        self.begun
+    }
+}
+
+impl Drop for Story {
+    fn drop(&mut self) {
+        let took = self.proxy.shared.clock.mono().since(self.begun.mono);
+        let bytes_in = self.upload.as_ref().map_or(0, |upload| upload.bytes());
+        let status = if self.status == 0 {
+            CLIENT_GONE
+        } else {
+            self.status
+        };
+        let metrics = self
+            .route
+            .map_or(&self.live.nowhere, |route| &self.live.routes[route].route);
+        let cells = metrics.of(self.proxy.core);
+        cells.answered(status, took);
+        cells.bytes_in.add(bytes_in);
+        cells.bytes_out.add(self.bytes_out);
+        if !self.refusal.is_empty() {
+            self.proxy
+                .shared
+                .metrics
+                .refusals
+                .count(self.proxy.core, self.refusal);
+        }
+        let ended = match (self.complete, self.broken) {
+            (true, _) => "",
+            (false, "") => "client_gone",
+            (false, broken) => broken,
+        };
+        let route = self
+            .route
+            .map_or("", |route| &self.live.snapshot.routes[route].name);
+        self.proxy.log.borrow_mut().write(&RequestFacts {
+            at: self.begun.wall,
+            id: self.id.as_str(),
+            door: &self.conn.door,
+            client: self.client.or(Some(self.conn.peer.ip())),
+            protocol: match self.conn.protocol {
+                Protocol::Http1 => "HTTP/1.1",
+                Protocol::Http2 => "HTTP/2",
+            },
+            method: self.method.as_str(),
+            host: &self.host,
+            path: &self.path,
+            status,
+            refusal: self.refusal,
+            ended,
+            route,
+            consumer: self.key.as_ref().map_or("", |key| &key.consumer),
+            key: self.key.as_ref().map_or("", |key| key.kid.as_str()),
+            endpoint: &self.endpoint,
+            attempts: self.attempts,
+            bytes_in,
+            bytes_out: self.bytes_out,
+            took,
+            upstream: self.first_byte,
+        });
+    }
+}

@@ -1,0 +1,350 @@
+//! The life of a request, from top to bottom.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::CONTENT_LENGTH;
+use http::request::Parts;
+use http::{HeaderMap, Request, Response, Version};
+use hyper::body::Incoming;
+use rand::Rng as _;
+use tidegate_limit::Decision;
+use tidegate_model::{Rng, Seed};
+use tidegate_net::{Busy, ConnFacts, Protocol, ServeRequest};
+use tidegate_pipeline::{
+    Admitted, Forwarding, Identified, Known, Origin, Refusal, RequestId, Routed, arrive,
+    forward_request, forward_response,
+};
+use tidegate_telemetry::metrics::Cut;
+use tidegate_telemetry::{AccessLog, LogBuffer, RequestFacts};
+
+use crate::attempt::Errand;
+use crate::body::Answer;
+use crate::observe::Story;
+use crate::respond::{limit_fields, refuse};
+use crate::shared::{Live, Shared};
+use crate::upload::{Upload, UploadFacts};
+use crate::upstream::Upstreams;
+
+/// Lines of the access log are written at the latest after this.
+const LOG_FLUSH: Duration = Duration::from_millis(250);
+
+/// Serves the requests of one core.
+pub struct Proxy {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) core: usize,
+    pub(crate) upstreams: Rc<Upstreams>,
+    pub(crate) log: RefCell<LogBuffer>,
+    rng: RefCell<Rng>,
+    turn: Cell<usize>,
+    scratch: RefCell<String>,
+}
+
+impl std::fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Proxy")
+            .field("core", &self.core)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Proxy {
+    /// A proxy for core number `core`; call it on that core.
+    #[must_use]
+    pub fn new(shared: Arc<Shared>, core: usize, log: &AccessLog, seed: Seed) -> Rc<Self> {
+        let proxy = Rc::new(Self {
+            upstreams: Upstreams::new(core, shared.clock, shared.dns.clone()),
+            log: RefCell::new(log.buffer()),
+            rng: RefCell::new(seed.child(&format!("core {core}")).rng()),
+            // Cores that count in step would all send to the same endpoint.
+            turn: Cell::new(core),
+            scratch: RefCell::default(),
+            core,
+            shared,
+        });
+        tokio::task::spawn_local(flush_log(Rc::downgrade(&proxy)));
+        proxy
+    }
+
+    pub(crate) fn next_turn(&self) -> usize {
+        let turn = self.turn.get();
+        self.turn.set(turn.wrapping_add(1));
+        turn
+    }
+
+    async fn answer(
+        self: Rc<Self>,
+        request: Request<Incoming>,
+        conn: Rc<ConnFacts>,
+        busy: Busy,
+    ) -> Response<Answer> {
+        let live = self.shared.live.load_full();
+        let (head, body) = request.into_parts();
+        let now = self.shared.clock.now();
+        let id = RequestId::of(&head.headers, self.rng.borrow_mut().next_u64());
+        let http1 = conn.protocol == Protocol::Http1;
+        let mut story = Story::begin(
+            Rc::clone(&self),
+            Arc::clone(&live),
+            Rc::clone(&conn),
+            &head,
+            id,
+            now,
+        );
+        let mut limits = None;
+        let admitted = self
+            .admit(&live, &head, &conn, &mut story, &mut limits)
+            .await;
+        let forwarded = match admitted {
+            Ok(admitted) => {
+                self.forward(&live, admitted, head, body, &conn, &mut story, &busy)
+                    .await
+            }
+            Err(refusal) => Err(refusal),
+        };
+        match forwarded {
+            Ok(Forwarded {
+                mut response,
+                errand,
+            }) => {
+                story.status = response.status().as_u16();
+                if let Some(limits) = limits {
+                    response.headers_mut().extend(limits);
+                }
+                response.map(|body| {
+                    Answer::streamed(body, errand.lease, errand.idle, errand.until, story, busy)
+                })
+            }
+            Err(refusal) => refuse(&refusal, &live.snapshot, limits, story, busy, http1),
+        }
+    }
+
+    /// Everything that is decided before a service is asked.
+    async fn admit<'l>(
+        &self,
+        live: &'l Live,
+        head: &Parts,
+        conn: &ConnFacts,
+        story: &mut Story,
+        limits: &mut Option<HeaderMap>,
+    ) -> Result<Admitted<'l>, Refusal> {
+        let origin = Origin {
+            peer: conn.peer.ip(),
+            secure: conn.secure,
+            trusted_proxies: &conn.trusted_proxies,
+        };
+        let arrival = arrive(head, origin)?;
+        story.client = Some(arrival.client());
+        story.host = arrival.host().to_owned();
+        let routed = arrival.route(&live.snapshot)?;
+        let route = routed.route;
+        story.route = Some(route.ix);
+        if announced_length(&head.headers).is_some_and(|length| length > route.body_max) {
+            return Err(Refusal::BodyTooLarge);
+        }
+        let known = self.identify(live, routed).await?;
+        story.key = known.key().cloned();
+        let (decision, admitted) = known.admit(
+            &live.snapshot,
+            &self.shared.counters,
+            self.shared.clock.now(),
+        );
+        if let Some(decision) = decision {
+            let plan = story.key.as_ref().and_then(|key| key.plan.as_deref());
+            *limits = Some(limit_fields(
+                route,
+                &live.snapshot,
+                &decision,
+                plan,
+                &mut self.scratch.borrow_mut(),
+            ));
+            self.note(live, &route.limits, &decision);
+        }
+        admitted
+    }
+
+    /// Finds out who is calling, asking the store if need be.
+    async fn identify<'r, 'l>(
+        &self,
+        live: &'l Live,
+        routed: Routed<'r, 'l>,
+    ) -> Result<Known<'r, 'l>, Refusal> {
+        let Shared {
+            cache,
+            pepper,
+            keys,
+            clock,
+            ..
+        } = &*self.shared;
+        let (routed, kid, stale) =
+            match routed.identify(&live.snapshot, cache, pepper, clock.now())? {
+                Identified::Known(known) => return Ok(known),
+                Identified::Ask { routed, kid, stale } => (routed, kid, stale),
+            };
+        if keys.fetch(kid).await {
+            match routed.identify(&live.snapshot, cache, pepper, clock.now())? {
+                Identified::Known(known) => Ok(known),
+                // Evicted or expired again in the same moment: what the store just said still
+                // holds.
+                Identified::Ask { routed, stale, .. } => {
+                    routed.identify_stale(&live.snapshot, stale, pepper, clock.now())
+                }
+            }
+        } else {
+            routed.identify_stale(&live.snapshot, stale, pepper, clock.now())
+        }
+    }
+
+    /// Counts what limits said, and sees to it that other nodes hear of it.
+    fn note(&self, live: &Live, limits: &[usize], decision: &Decision) {
+        for (&at, verdict) in limits.iter().zip(decision.verdicts()) {
+            live.limits[at].of(self.core)[usize::from(!verdict.admitted)].add(1);
+        }
+        if decision.wake {
+            (self.shared.news)();
+        }
+    }
+
+    /// Asks the service.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the parts of one request, each used once"
+    )]
+    async fn forward(
+        &self,
+        live: &Live,
+        admitted: Admitted<'_>,
+        mut head: Parts,
+        body: Incoming,
+        conn: &ConnFacts,
+        story: &mut Story,
+        busy: &Busy,
+    ) -> Result<Forwarded, Refusal> {
+        let Admitted {
+            route,
+            target,
+            host,
+            key,
+        } = admitted;
+        let counters = &live.routes[route.ix];
+        let spec = &route.pool.spec;
+        let until = story.begun().mono + spec.total_timeout.get();
+        busy.until(until);
+        let until = self.shared.clock.instant(until);
+        let forwarding = Forwarding {
+            client: story.client.unwrap_or(conn.peer.ip()),
+            through_trusted: conn
+                .trusted_proxies
+                .iter()
+                .any(|prefix| prefix.contains(conn.peer.ip())),
+            secure: conn.secure,
+            host: &host,
+            request_id: &story.id,
+            key_header: key.is_some().then_some(&live.snapshot.keys.header),
+        };
+        forward_request(&mut head.headers, head.version, &forwarding);
+        head.uri = target.into();
+        head.version = Version::HTTP_11;
+        let upload = Rc::new(UploadFacts::default());
+        story.upload = Some(Rc::clone(&upload));
+        let idle = spec.idle_timeout.get();
+        let body = Upload::new(body, Rc::clone(&upload), route.body_max, idle, until);
+        counters.route.of(self.core).forwarded.add(1);
+        let errand = Errand {
+            proxy: self,
+            pool: &route.pool,
+            metrics: &counters.pool,
+            upload,
+            until,
+        };
+        let (mut response, lease) = errand.run(head, body, story).await?;
+        let version = response.version();
+        forward_response(response.headers_mut(), version, &story.id);
+        *response.version_mut() = Version::HTTP_11;
+        Ok(Forwarded {
+            response,
+            errand: Underway { lease, idle, until },
+        })
+    }
+}
+
+/// A service's answer, of which the head is there.
+struct Forwarded {
+    response: Response<Incoming>,
+    errand: Underway,
+}
+
+/// What the rest of the answer needs.
+struct Underway {
+    lease: crate::upstream::Lease,
+    idle: Duration,
+    until: tokio::time::Instant,
+}
+
+fn announced_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+async fn flush_log(proxy: std::rc::Weak<Proxy>) {
+    loop {
+        tokio::time::sleep(LOG_FLUSH).await;
+        let Some(proxy) = proxy.upgrade() else { return };
+        proxy.log.borrow_mut().flush();
+    }
+}
+
+impl ServeRequest for Proxy {
+    type Body = Answer;
+
+    fn serve(
+        self: Rc<Self>,
+        request: Request<Incoming>,
+        conn: Rc<ConnFacts>,
+        busy: Busy,
+    ) -> impl Future<Output = Response<Answer>> + 'static {
+        self.answer(request, conn, busy)
+    }
+
+    fn cut(&self, conn: &ConnFacts, why: Cut) {
+        // What never became a request is logged if the client was told a status; hyper has told it.
+        let (status, refusal) = match why {
+            Cut::HeaderTooLarge => (431, "header-too-large"),
+            Cut::Malformed => (400, "malformed"),
+            Cut::Full
+            | Cut::FirstByteTimeout
+            | Cut::HeaderTimeout
+            | Cut::Idle
+            | Cut::Tls
+            | Cut::Broken
+            | Cut::Stopped => return,
+        };
+        self.shared.metrics.refusals.count(self.core, refusal);
+        self.log.borrow_mut().write(&RequestFacts {
+            at: self.shared.clock.now().wall,
+            id: "",
+            door: &conn.door,
+            client: Some(conn.peer.ip()),
+            protocol: match conn.protocol {
+                Protocol::Http1 => "HTTP/1.1",
+                Protocol::Http2 => "HTTP/2",
+            },
+            method: "",
+            host: "",
+            path: "",
+            status,
+            refusal,
+            ended: "",
+            route: "",
+            consumer: "",
+            key: "",
+            endpoint: "",
+            attempts: 0,
+            bytes_in: 0,
+            bytes_out: 0,
+            took: Duration::ZERO,
+            upstream: None,
+        });
+    }
+}

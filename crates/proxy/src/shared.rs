@@ -1,0 +1,87 @@
+//! What all cores share.
+
+use std::fmt;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tidegate_dns::Dns;
+use tidegate_identity::{KeyCache, Pepper};
+use tidegate_limit::Table;
+use tidegate_pipeline::Snapshot;
+use tidegate_runtime::Clock;
+use tidegate_telemetry::Metrics;
+use tidegate_telemetry::metrics::{LimitMetrics, PoolMetrics, RouteMetrics};
+
+use crate::KeyLookup;
+
+/// A generation's tables, with the counters that belong to them.
+#[derive(Debug)]
+pub struct Live {
+    /// The tables.
+    pub snapshot: Snapshot,
+    /// Counters of routes, by their place.
+    pub(crate) routes: Vec<RouteCounters>,
+    /// Counters of limits, by their place.
+    pub(crate) limits: Vec<Arc<LimitMetrics>>,
+    /// Counters of what never found a route.
+    pub(crate) nowhere: Arc<RouteMetrics>,
+}
+
+/// Counters of a route and of its service.
+#[derive(Debug)]
+pub(crate) struct RouteCounters {
+    pub(crate) route: Arc<RouteMetrics>,
+    pub(crate) pool: Arc<PoolMetrics>,
+}
+
+/// Requests without a route are counted under this name, which no route can have.
+const NOWHERE: &str = "-";
+
+impl Live {
+    /// A generation that is ready to serve.
+    #[must_use]
+    pub fn new(snapshot: Snapshot, metrics: &Metrics) -> Self {
+        let counters = |route: &tidegate_pipeline::Route| RouteCounters {
+            route: metrics.route(&route.name),
+            pool: metrics.pool(&route.pool.name),
+        };
+        Self {
+            routes: snapshot.routes.iter().map(counters).collect(),
+            limits: snapshot
+                .limits
+                .iter()
+                .map(|(limit, _)| metrics.limit(&limit.name))
+                .collect(),
+            nowhere: metrics.route(NOWHERE),
+            snapshot,
+        }
+    }
+}
+
+/// What all cores share.
+pub struct Shared {
+    /// The generation that new requests are born in.
+    pub live: ArcSwap<Live>,
+    /// Keys that were looked up lately.
+    pub cache: Arc<KeyCache>,
+    /// What stored digests depend on.
+    pub pepper: Pepper,
+    /// Counts of limits.
+    pub counters: Arc<Table>,
+    /// Called when the counters have news for other nodes.
+    pub news: Box<dyn Fn() + Send + Sync>,
+    /// Fetches keys that the cache does not know.
+    pub keys: KeyLookup,
+    /// Names into addresses.
+    pub dns: Dns,
+    /// All counters.
+    pub metrics: Arc<Metrics>,
+    /// The clocks.
+    pub clock: Clock,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,161 @@
+//! A client's body on its way to a service: counted, bounded, and not waited for for ever.
+
+use std::cell::Cell;
+use std::fmt;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use tidegate_pipeline::Refusal;
+use tokio::time::{Instant, Sleep};
+
+/// What became of a client's body, for whoever waits for the service's answer.
+#[derive(Debug, Default)]
+pub(crate) struct UploadFacts {
+    bytes: Cell<u64>,
+    fault: Cell<Option<Fault>>,
+}
+
+impl UploadFacts {
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes.get()
+    }
+
+    /// Why the body broke off, if it did.
+    pub(crate) fn refusal(&self) -> Option<Refusal> {
+        self.fault.get().map(|fault| match fault {
+            Fault::TooLarge => Refusal::BodyTooLarge,
+            Fault::TooSlow => Refusal::BodyTimeout,
+            Fault::Broken => Refusal::BodyBroken,
+        })
+    }
+}
+
+/// Why a client's body broke off.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Fault {
+    /// More than the route takes.
+    TooLarge,
+    /// A pause longer than the service's idle time, or past the time for the whole exchange.
+    TooSlow,
+    /// Malformed, or broken off.
+    Broken,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::TooLarge => "the client's body is too large",
+            Self::TooSlow => "the client's body is too slow",
+            Self::Broken => "the client's body broke off",
+        })
+    }
+}
+
+impl std::error::Error for Fault {}
+
+/// A client's body.
+pub(crate) struct Upload {
+    /// `None` if there never was one.
+    body: Option<Incoming>,
+    facts: Rc<UploadFacts>,
+    left: u64,
+    idle: Duration,
+    until: Instant,
+    /// Set only while we wait: a body that is there already costs no timer.
+    sleep: Option<Pin<Box<Sleep>>>,
+}
+
+impl Upload {
+    pub(crate) const fn new(
+        body: Incoming,
+        facts: Rc<UploadFacts>,
+        bytes_max: u64,
+        idle: Duration,
+        until: Instant,
+    ) -> Self {
+        Self {
+            body: Some(body),
+            facts,
+            left: bytes_max,
+            idle,
+            until,
+            sleep: None,
+        }
+    }
+
+    /// The body of a request that has none.
+    pub(crate) const fn empty(facts: Rc<UploadFacts>, until: Instant) -> Self {
+        Self {
+            body: None,
+            facts,
+            left: 0,
+            idle: Duration::ZERO,
+            until,
+            sleep: None,
+        }
+    }
+
+    fn fail(&self, fault: Fault) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+        self.facts.fault.set(Some(fault));
+        Poll::Ready(Some(Err(fault)))
+    }
+
+    fn wait(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+        let (idle, until) = (self.idle, self.until);
+        let sleep = self.sleep.get_or_insert_with(|| {
+            let due = (Instant::now() + idle).min(until);
+            Box::pin(tokio::time::sleep_until(due))
+        });
+        match sleep.as_mut().poll(cx) {
+            Poll::Ready(()) => self.fail(Fault::TooSlow),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+impl Body for Upload {
+    type Data = Bytes;
+    type Error = Fault;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+        let this = self.get_mut();
+        let Some(body) = &mut this.body else {
+            return Poll::Ready(None);
+        };
+        match Pin::new(body).poll_frame(cx) {
+            Poll::Pending => this.wait(cx),
+            Poll::Ready(None) => Poll::Ready(None),
+            Poll::Ready(Some(Err(_))) => this.fail(Fault::Broken),
+            Poll::Ready(Some(Ok(frame))) => {
+                this.sleep = None;
+                let bytes = frame.data_ref().map_or(0, Bytes::len) as u64;
+                this.facts.bytes.set(this.facts.bytes.get() + bytes);
+                match this.left.checked_sub(bytes) {
+                    Some(left) => {
+                        this.left = left;
+                        Poll::Ready(Some(Ok(frame)))
+                    }
+                    None => this.fail(Fault::TooLarge),
+                }
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.as_ref().is_none_or(Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body
+            .as_ref()
+            .map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+    }
+}
