@@ -554,7 +554,7 @@ impl Node {
         RegionStatus {
             region: region.clone(),
             home,
-            presence: presence_word(self.replicator.presence(region)),
+            presence: presence_word(self.replicator.presence(region)).to_owned(),
             staleness_ms: heard.map(|at| now.since(at).as_millis() as u64),
             announced: self
                 .replicator

@@ -1,13 +1,13 @@
 //! The whole world as one node sees it, for operators.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tidegate_limit::Presence;
 use tidegate_model::{Generation, NodeId, RegionId};
 
 use crate::NodeFacts;
 
 /// The whole world as one node sees it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ClusterStatus {
     /// The node that speaks.
     pub node: NodeId,
@@ -41,7 +41,7 @@ pub struct ClusterStatus {
 }
 
 /// A region as one node sees it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RegionStatus {
     /// Which region.
     pub region: RegionId,
@@ -49,7 +49,7 @@ pub struct RegionStatus {
     pub home: bool,
     /// Whether it is heard: `reachable`, `silent`, or `withdrawn` if it is silent and no longer
     /// announced.
-    pub presence: &'static str,
+    pub presence: String,
     /// How old the youngest word from there is: how stale limits are with respect to this region.
     pub staleness_ms: Option<u64>,
     /// Whether routing says that it is announced, if it says anything.
@@ -59,7 +59,7 @@ pub struct RegionStatus {
 }
 
 /// A node as one node sees it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct NodeStatus {
     /// Which node.
     pub node: NodeId,

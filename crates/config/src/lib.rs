@@ -18,12 +18,12 @@ mod suggest;
 mod tree;
 mod world;
 
-pub use anycast::AnycastSpec;
+pub use anycast::{AnycastSpec, DirectorSpec};
 pub use door::{DoorSpec, DoorTimeouts, TlsSpec};
 pub use load::{Loaded, LoadedRegion, load, load_node};
 pub use places::Location;
 pub use read::{Spanned, read};
-pub use region::{NodeSpec, RegionSpec};
+pub use region::{DrainSpec, NodeSpec, RegionSpec};
 pub use report::Report;
 pub use source::Source;
-pub use world::{RouteText, WorldSpec};
+pub use world::{PlaceSpec, RouteText, WorldSpec};

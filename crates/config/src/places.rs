@@ -29,6 +29,12 @@ impl Location {
         }
     }
 
+    /// Latitude and longitude in degrees.
+    #[must_use]
+    pub const fn degrees(self) -> (f64, f64) {
+        (self.latitude, self.longitude)
+    }
+
     /// Along the great circle.
     #[must_use]
     pub fn distance_km(self, other: Self) -> f64 {

@@ -27,15 +27,30 @@ pub struct RegionSpec {
     #[serde(default)]
     pub peers: BTreeMap<String, Spanned<BTreeMap<String, EndpointName>>>,
     /// Who carries out what nodes decide to announce.
+    #[serde(default = "dry_run")]
+    pub anycast: Spanned<AnycastSpec>,
+    /// How a node that is being stopped leaves.
     #[serde(default)]
-    pub anycast: AnycastSpec,
-    /// How long a node that is being stopped waits for requests in flight.
-    #[serde(default = "drain_timeout")]
-    pub drain_timeout: Period,
+    pub drain: DrainSpec,
 }
 
-const fn drain_timeout() -> Period {
-    Period::from_secs(30)
+/// How a node that is being stopped leaves.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DrainSpec {
+    /// It is unready and withdrawn for so long before its doors close: what still comes is served.
+    pub grace: Period,
+    /// After that it waits for so long for requests in flight; then it drops them.
+    pub timeout: Period,
+}
+
+impl Default for DrainSpec {
+    fn default() -> Self {
+        Self {
+            grace: Period::from_secs(1),
+            timeout: Period::from_secs(30),
+        }
+    }
 }
 
 /// One node.
@@ -53,6 +68,13 @@ pub struct NodeSpec {
     /// Cores that serve requests; all of the machine's if left out.
     #[serde(default)]
     pub workers: Option<std::num::NonZeroU16>,
+}
+
+const fn dry_run() -> Spanned<AnycastSpec> {
+    Spanned {
+        value: AnycastSpec::DryRun,
+        range: 0..0,
+    }
 }
 
 fn admin() -> Spanned<SocketAddr> {

@@ -25,6 +25,12 @@ impl Report {
         Self { sources, problems }
     }
 
+    /// What was found in one text.
+    #[must_use]
+    pub fn of(source: Source, problems: Vec<Diagnostic>) -> Self {
+        Self::new(vec![source], problems)
+    }
+
     /// Whether the configuration must not be used.
     #[must_use]
     pub fn has_errors(&self) -> bool {

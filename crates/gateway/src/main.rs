@@ -1,1 +1,33 @@
-fn main() {}
+//! Tidegate: one binary for everything.
+//!
+//! `tidegate run` is a node of the gateway; `tidegate up` is three regions on a laptop. Each
+//! subcommand is a file under
+//! `cli/`; what a node is made of is listed in `boot`.
+
+mod admin;
+mod boot;
+mod check;
+mod cli;
+mod data;
+mod effects;
+mod files;
+mod keys;
+mod place;
+mod reload;
+mod services;
+mod shutdown;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    tidegate_net::install_crypto();
+    match cli::Cli::parse().run() {
+        Ok(code) => code,
+        Err(error) => {
+            anstream::eprintln!("\u{1b}[1;31merror:\u{1b}[0m {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

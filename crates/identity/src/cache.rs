@@ -173,6 +173,16 @@ impl KeyCache {
         shard.known.insert(kid, entry, self.known_per_half());
     }
 
+    /// A key was made: should it have been asked for before, that it did not exist is no longer
+    /// true.
+    pub fn created(&self, kid: KeyId) {
+        let mut shard = self
+            .shard(&kid)
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        shard.unknown.remove(&kid);
+    }
+
     /// How many known and unknown keys are held.
     #[must_use]
     pub fn len(&self) -> (usize, usize) {

@@ -1,6 +1,6 @@
 //! All tables of one configuration generation. A request lives and dies in the one it was born in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use http::HeaderValue;
@@ -85,6 +85,7 @@ pub struct Snapshot {
     pub limits: Vec<(Limit, LimitIx)>,
     /// For each limit, amounts by plan where they differ.
     amounts: Vec<BTreeMap<String, u32>>,
+    plans: BTreeSet<String>,
     /// How keys look and where they stand.
     pub keys: KeysSpec,
     pub(crate) subject_seed: u64,
@@ -156,6 +157,7 @@ impl Snapshot {
             pools,
             limits,
             amounts,
+            plans: plans.keys().cloned().collect(),
             keys,
             subject_seed,
         };
@@ -205,6 +207,12 @@ impl Snapshot {
             name: spec.name,
             limits: spec.limits,
         }
+    }
+
+    /// Whether there is a plan of this name.
+    #[must_use]
+    pub fn has_plan(&self, name: &str) -> bool {
+        self.plans.contains(name)
     }
 
     /// The amount of a limit that applies to a caller of this plan.

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use tidegate_model::{Diagnostic, Period};
 
 use super::names::{DOOR, REGION, UPSTREAM, must_be_known, must_be_name};
-use crate::{NodeSpec, RegionSpec, Source, Spanned, WorldSpec};
+use crate::{AnycastSpec, NodeSpec, RegionSpec, Source, Spanned, WorldSpec};
 
 pub(crate) fn check_regions(
     world: &WorldSpec,
@@ -247,6 +247,14 @@ struct Addresses {
 
 impl Addresses {
     fn check(&mut self, region: &RegionSpec, source: &Source, problems: &mut Vec<Diagnostic>) {
+        if let AnycastSpec::Director(director) = region.anycast.value {
+            let front = Spanned {
+                value: director.front,
+                range: region.anycast.range.clone(),
+            };
+            let who = format!("the director's front for {}", region.region.value);
+            self.take(false, &front, who, source, problems);
+        }
         for (name, node) in &region.nodes {
             let who = |what: &str| format!("{what} of {}/{name}", region.region.value);
             let node = &node.value;

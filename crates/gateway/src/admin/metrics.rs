@@ -1,0 +1,140 @@
+//! `/metrics`: what was counted, and what is.
+
+use axum::extract::State;
+use axum::http::header::CONTENT_TYPE as CONTENT_TYPE_HEADER;
+use axum::response::{IntoResponse, Response};
+use tidegate_cluster::ClusterStatus;
+use tidegate_telemetry::{CONTENT_TYPE, Scrape, catalog};
+
+use super::Shared;
+use crate::services::Services;
+
+pub(super) async fn metrics(State(services): State<Shared>) -> Response {
+    let mut scrape = Scrape::default();
+    services.metrics.scrape(&mut scrape);
+    if let Some(status) = services.cluster.look(|node, now| node.status(now)).await {
+        add_cluster(&mut scrape, &services, &status);
+    }
+    add_tables(&mut scrape, &services);
+    add_process(&mut scrape, services.started.unix_micros());
+    ([(CONTENT_TYPE_HEADER, CONTENT_TYPE)], scrape.text()).into_response()
+}
+
+fn flag(on: bool) -> f64 {
+    f64::from(u8::from(on))
+}
+
+fn add_cluster(scrape: &mut Scrape, services: &Services, status: &ClusterStatus) {
+    scrape.gauge(&catalog::LIMIT_SUBJECTS, &["known"], status.subjects as f64);
+    scrape.gauge(
+        &catalog::LIMIT_SUBJECTS,
+        &["hot"],
+        status.subjects_hot as f64,
+    );
+    scrape.counter(
+        &catalog::LIMIT_ROWS,
+        &["learned"],
+        status.rows_learned.into(),
+    );
+    scrape.counter(
+        &catalog::LIMIT_ROWS,
+        &["dropped"],
+        status.rows_dropped.into(),
+    );
+    scrape.counter(&catalog::MESH_DROPPED, &["undecodable"], status.undecodable);
+    scrape.counter(
+        &catalog::MESH_DROPPED,
+        &["swim_rejected"],
+        status.packets_rejected,
+    );
+    scrape.gauge(&catalog::LEDGER_ENTRIES, &[], status.ledger_entries as f64);
+    for region in &status.regions {
+        let name = region.region.as_str();
+        if let Some(ms) = region.staleness_ms {
+            scrape.gauge(
+                &catalog::LIMIT_STALENESS_SECONDS,
+                &[name],
+                ms as f64 / 1_000.0,
+            );
+        }
+        if let Some(announced) = region.announced {
+            scrape.gauge(&catalog::REGION_ANNOUNCED, &[name], flag(announced));
+        }
+        for (alive, word) in [(true, "yes"), (false, "no")] {
+            let nodes = region
+                .nodes
+                .iter()
+                .filter(|node| node.alive == alive)
+                .count();
+            scrape.gauge(&catalog::NODES, &[name, word], nodes as f64);
+        }
+        let own = region.nodes.iter().find(|node| node.node == services.node);
+        if let Some(own) = own {
+            scrape.gauge(&catalog::ANNOUNCED, &[], flag(own.facts.announced));
+            scrape.gauge(&catalog::READY, &[], flag(own.facts.ready));
+        }
+    }
+}
+
+fn add_tables(scrape: &mut Scrape, services: &Services) {
+    let live = services.shared.live.load();
+    scrape.gauge(
+        &catalog::CONFIG,
+        &[&live.snapshot.generation.to_string()],
+        1.0,
+    );
+    scrape.counter(
+        &catalog::LIMIT_OVERFLOWED,
+        &[],
+        services.shared.counters.overflowed(),
+    );
+    scrape.gauge(
+        &catalog::LIMIT_SUBJECTS_MAX,
+        &[],
+        services.shared.counters.capacity() as f64,
+    );
+    let (known, unknown) = services.keys.cached();
+    scrape.gauge(&catalog::KEYS_CACHED, &["known"], known as f64);
+    scrape.gauge(&catalog::KEYS_CACHED, &["unknown"], unknown as f64);
+    for pool in &live.snapshot.pools {
+        for endpoint in &pool.endpoints {
+            let fit = flag(endpoint.is_fit());
+            scrape.gauge(
+                &catalog::UPSTREAM_FIT,
+                &[&pool.name, &endpoint.name.to_string()],
+                fit,
+            );
+        }
+    }
+}
+
+/// What Prometheus clients usually tell of their process; on Linux only, from /proc (proc(5)).
+fn add_process(scrape: &mut Scrape, started_unix_micros: u64) {
+    scrape.gauge(
+        &catalog::START_SECONDS,
+        &[],
+        started_unix_micros as f64 / 1e6,
+    );
+    let read = |file: &str| std::fs::read_to_string(format!("/proc/self/{file}")).ok();
+    // The kernel's tick is a hundredth of a second for user space on every Linux of the last twenty
+    // years.
+    let ticks = read("stat").and_then(|stat| {
+        let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+        Some(fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?)
+    });
+    if let Some(ticks) = ticks {
+        scrape.counter_float(&catalog::CPU_SECONDS, &[], ticks as f64 / 100.0);
+    }
+    let rss_kib = read("status").and_then(|status| {
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))?;
+        line.trim().trim_end_matches(" kB").parse::<u64>().ok()
+    });
+    if let Some(kib) = rss_kib {
+        scrape.gauge(&catalog::RSS_BYTES, &[], kib as f64 * 1_024.0);
+    }
+    if let Ok(fds) = std::fs::read_dir("/proc/self/fd") {
+        scrape.gauge(&catalog::OPEN_FDS, &[], fds.count() as f64);
+    }
+}

@@ -1,0 +1,415 @@
+//! How a node starts: a list of parts, in order.
+//!
+//! Whatever can fail for a reason that an operator can mend (files, addresses, certificates) comes
+//! first, and fails with one sentence before anything runs.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::ArcSwap;
+use tidegate_anycast::{Announcement, Director, DryRun, Speaker, Spoken};
+use tidegate_balance::Pool;
+use tidegate_cluster::{ClusterSpec, Event, Node};
+use tidegate_config::{DrainSpec, Loaded};
+use tidegate_dns::Dns;
+use tidegate_identity::{KeyCache, Pepper};
+use tidegate_keystore::Embedded;
+use tidegate_limit::{Limit, Table};
+use tidegate_mesh::{Inbox, Links, Mesh, MeshSpec, PeerTls, Rule};
+use tidegate_model::{Epoch, Seed};
+use tidegate_net::{Door, bind, serve_doors};
+use tidegate_pipeline::{Refusal, RouteSpec, Snapshot, SnapshotParts};
+use tidegate_proxy::{KeyLookup, Live, Probes, Proxy, Shared};
+use tidegate_route::MatchSpec;
+use tidegate_runtime::{Clock, CoreThread, Handle, Stop, Tasks, drive, mailbox, spawn_core};
+use tidegate_telemetry::{AccessLog, Cell, Destination, Metrics};
+
+use crate::admin;
+use crate::check::{HEARTBEAT, check_forever, report_load, reseed, resolve_seeds, seed_names};
+use crate::data::DataFolder;
+use crate::effects::Hands;
+use crate::files::load_region;
+use crate::keys::Keys;
+use crate::place::{Place, own_region};
+use crate::services::Services;
+
+/// Threads of the control plane: gossip goes on while one of them scrapes.
+const CONTROL_THREADS: usize = 2;
+
+/// What a node is told on the command line.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    pub(crate) region_file: PathBuf,
+    pub(crate) node: String,
+    pub(crate) data: PathBuf,
+    pub(crate) mesh: Option<SocketAddr>,
+    pub(crate) admin: Option<SocketAddr>,
+    pub(crate) doors: Vec<(String, SocketAddr)>,
+    pub(crate) workers: Option<usize>,
+    pub(crate) access_log: Destination,
+    /// Whether links to other regions may be cut through the admin door.
+    pub(crate) lab: bool,
+    /// Whether links to other regions are as long as on the globe.
+    pub(crate) wan: bool,
+}
+
+/// A node that runs.
+#[derive(Debug)]
+pub(crate) struct Running {
+    pub(crate) control: tokio::runtime::Runtime,
+    pub(crate) services: Arc<Services>,
+    pub(crate) mesh: Arc<Mesh>,
+    pub(crate) tasks: Tasks,
+    pub(crate) cores: Vec<CoreThread>,
+    pub(crate) drain: DrainSpec,
+}
+
+/// Starts a node.
+///
+/// # Errors
+/// A sentence, or a report on the configuration.
+pub(crate) fn start(options: Options) -> Result<Running, String> {
+    let (loaded, report) =
+        load_region(&options.region_file).map_err(|refused| refused.text(false))?;
+    if !report.problems.is_empty() {
+        tracing::warn!("The configuration has warnings:\n{}", report.render(false));
+    }
+    let place = Place::find(&loaded, &options)?;
+    let data = DataFolder::new(options.data.clone());
+    let clock = Clock::start();
+    data.prepare(&place.node)?;
+    let pepper = data.pepper()?;
+    let tls = PeerTls::load(&data.certs(), &place.node)
+        .map_err(|error| format!("{error} (`tidegate certs init` makes certificates)"))?;
+    let store = data.open_keys(&place.node)?;
+    let door_settings = place.open_doors(&loaded, &data)?;
+    let epoch = data.next_epoch(&place.node, clock.now().wall)?;
+
+    let metrics = Arc::new(Metrics::new(place.workers, Refusal::LABELS));
+    let access_log = AccessLog::open(&options.access_log, Arc::clone(&metrics))
+        .map_err(|error| format!("the access log cannot be opened: {error}"))?;
+    let mut doors: Vec<Vec<Door>> = (0..place.workers).map(|_| Vec::new()).collect();
+    for settings in &door_settings {
+        let bound = bind(settings, &metrics.door(&settings.name), place.workers)
+            .map_err(|e| e.to_string())?;
+        for (core, door) in doors.iter_mut().zip(bound) {
+            core.push(door);
+        }
+    }
+    let admin_listener = TcpListener::bind(place.admin)
+        .map_err(|error| format!("the admin door cannot open on {}: {error}", place.admin))?;
+
+    let control = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(CONTROL_THREADS)
+        .thread_name("control")
+        .enable_all()
+        .build()
+        .map_err(|error| format!("no runtime can be started: {error}"))?;
+    let (cluster, inbox) = mailbox::<Node>();
+    let shared = share(
+        &loaded,
+        pepper.clone(),
+        &store,
+        &metrics,
+        clock,
+        &control,
+        &cluster,
+    )?;
+    let links = (options.lab || options.wan).then(|| Arc::new(distances(&loaded, options.wan)));
+    let keys = Keys::new(
+        store,
+        Arc::clone(&shared.cache),
+        pepper,
+        cluster.clone(),
+        clock,
+    );
+    let services = Arc::new(Services {
+        node: place.node.clone(),
+        clock,
+        started: clock.now().wall,
+        stop: Stop::default(),
+        cluster: cluster.clone(),
+        probes: Mutex::new(Probes::default()),
+        keys: keys.clone(),
+        metrics: Arc::clone(&metrics),
+        doors: door_settings,
+        links: links.clone(),
+        heartbeats: (0..place.workers).map(|_| Arc::default()).collect(),
+        reloading: tokio::sync::Mutex::default(),
+        shared,
+        options,
+    });
+
+    let mut tasks = Tasks::default();
+    let mesh = control.block_on(async {
+        let take = cluster.clone();
+        let receive: Inbox = Arc::new(move |from, bytes, one_way| {
+            take.offer(Event::Received {
+                from,
+                bytes,
+                one_way,
+            })
+        });
+        let mesh_spec = MeshSpec {
+            addr: place.mesh,
+            tls,
+            links,
+        };
+        let mesh = Mesh::start(mesh_spec, metrics, receive).map_err(|error| error.to_string())?;
+        let names = seed_names(&loaded);
+        let seeds = resolve_seeds(&names, &services.shared.dns, clock.mono()).await;
+        let spec = cluster_spec(&loaded, &place, epoch, seeds);
+        let random = tidegate_runtime::seed();
+        let machine = Node::new(
+            spec,
+            Arc::clone(&services.shared.counters),
+            random,
+            clock.now(),
+        );
+        let hands = Hands {
+            mesh: Arc::clone(&mesh),
+            speaker: speaker(&place, cluster.clone()),
+            keys: keys.clone(),
+        };
+        tasks.spawn(
+            "cluster",
+            drive(machine, inbox, clock, move |effect| hands.act(effect)),
+        );
+        let entries = keys.entries().map_err(|error| error.to_string())?;
+        cluster.send(Event::Record(entries)).await;
+        let probes = Probes::start(
+            &services.shared.live.load().snapshot.pools,
+            &services.shared.dns,
+            clock,
+        );
+        *services
+            .probes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = probes;
+        let interval = loaded.world.steer.check_interval.get();
+        tasks.spawn("self-check", check_forever(Arc::clone(&services), interval));
+        tasks.spawn("load", report_load(Arc::clone(&services)));
+        tasks.spawn("seeds", reseed(Arc::clone(&services), names));
+        let admin = admin::serve(admin_listener, Arc::clone(&services))
+            .map_err(|error| error.to_string())?;
+        tasks.spawn("admin", admin);
+        Ok::<_, String>(mesh)
+    })?;
+    let cores = start_cores(doors, &services, &access_log)?;
+    tracing::info!(node = %services.node, generation = %loaded.generation, "Started.");
+    Ok(Running {
+        control,
+        services,
+        mesh,
+        tasks,
+        cores,
+        drain: place.drain,
+    })
+}
+
+/// What all cores share.
+fn share(
+    loaded: &Loaded,
+    pepper: Pepper,
+    store: &Embedded,
+    metrics: &Arc<Metrics>,
+    clock: Clock,
+    control: &tokio::runtime::Runtime,
+    cluster: &Handle<Node>,
+) -> Result<Arc<Shared>, String> {
+    let counters = Arc::new(Table::new(loaded.world.counters));
+    let cache = Arc::new(KeyCache::new(loaded.world.keys.cache));
+    let live = live(loaded, &pepper, &counters, metrics)?;
+    let lookup = KeyLookup::new(
+        Arc::new(store.clone()),
+        Arc::clone(&cache),
+        Arc::clone(metrics),
+        clock,
+        control.handle().clone(),
+    );
+    let cluster = cluster.clone();
+    let dns = control.block_on(async { Dns::system() });
+    Ok(Arc::new(Shared {
+        live: ArcSwap::from_pointee(live),
+        cache,
+        pepper,
+        counters,
+        // Should the queue be full, the next flush finds the news anyway.
+        news: Box::new(move || {
+            cluster.offer(Event::Dirty);
+        }),
+        keys: lookup,
+        dns,
+        metrics: Arc::clone(metrics),
+        clock,
+    }))
+}
+
+/// A generation's tables.
+pub(crate) fn live(
+    loaded: &Loaded,
+    pepper: &Pepper,
+    counters: &Table,
+    metrics: &Metrics,
+) -> Result<Live, String> {
+    let world = &loaded.world;
+    let region = own_region(loaded);
+    let upstreams: Vec<&String> = world.upstreams.keys().collect();
+    let limits: Vec<&String> = world.limits.keys().collect();
+    let place = |names: &[&String], name: &str| names.iter().position(|known| *known == name);
+    let route = |(name, text): (
+        &String,
+        &tidegate_config::Spanned<tidegate_config::RouteText>,
+    )| {
+        let text = &text.value;
+        Some(RouteSpec {
+            name: name.clone(),
+            matches: MatchSpec {
+                hosts: text.hosts.clone(),
+                path: text.path.value.clone(),
+                methods: text.methods,
+            },
+            upstream: place(&upstreams, &text.upstream.value)?,
+            auth: text.auth,
+            limits: text
+                .limits
+                .iter()
+                .map(|limit| place(&limits, &limit.value))
+                .collect::<Option<_>>()?,
+            body_max: text.body_max,
+        })
+    };
+    let pool = |name: &&String| {
+        let endpoints = region
+            .spec
+            .upstreams
+            .get(*name)
+            .map(|e| e.value.as_slice())
+            .unwrap_or_default();
+        let endpoints = endpoints
+            .iter()
+            .map(|endpoint| endpoint.value.clone())
+            .collect();
+        Arc::new(Pool::new(
+            name,
+            world.upstreams[*name].value.clone(),
+            endpoints,
+        ))
+    };
+    let parts = SnapshotParts {
+        generation: loaded.generation,
+        routes: world
+            .routes
+            .iter()
+            .map(route)
+            .collect::<Option<_>>()
+            .expect("references were checked"),
+        pools: upstreams.iter().map(pool).collect(),
+        limits: world
+            .limits
+            .iter()
+            .map(|(name, spec)| Limit::new(name, &spec.value))
+            .collect(),
+        plans: world
+            .plans
+            .iter()
+            .map(|(name, plan)| (name.clone(), plan.value.clone()))
+            .collect(),
+        keys: world.keys.clone(),
+        subject_seed: pepper.derive("limit subjects"),
+    };
+    let snapshot = Snapshot::build(parts, counters)
+        .map_err(|error| format!("the configuration cannot run: {error:?}"))?;
+    Ok(Live::new(snapshot, metrics))
+}
+
+fn cluster_spec(
+    loaded: &Loaded,
+    place: &Place,
+    epoch: Epoch,
+    seeds: Vec<tidegate_cluster::Seed>,
+) -> ClusterSpec {
+    ClusterSpec {
+        node: place.node.clone(),
+        epoch,
+        addr: place.mesh,
+        regions: loaded.region_ids.clone(),
+        seeds,
+        generation: loaded.generation,
+        steer: loaded.world.steer,
+    }
+}
+
+fn speaker(place: &Place, cluster: Handle<Node>) -> Box<dyn Speaker> {
+    let said = move |spoken| {
+        let event = match spoken {
+            Spoken::Applied { announced } => Event::Applied { announced },
+            Spoken::Routes(routes) => Event::Routes(routes),
+        };
+        cluster.offer(event);
+    };
+    match place.director {
+        None => Box::new(DryRun::new(said)),
+        Some(director) => {
+            let announcement = Announcement {
+                node: place.node.clone(),
+                announce: false,
+                doors: place.doors.clone(),
+            };
+            Box::new(Director::start(director.at, announcement, said))
+        }
+    }
+}
+
+/// How far other regions are.
+fn distances(loaded: &Loaded, wan: bool) -> Links {
+    let links = Links::default();
+    let home = loaded.world.regions[own_region(loaded).id.as_str()]
+        .value
+        .location;
+    for (id, place) in loaded.region_ids.iter().zip(loaded.world.regions.values()) {
+        if wan && *id != own_region(loaded).id {
+            links.set(
+                id.clone(),
+                Rule {
+                    one_way: home.one_way(place.value.location),
+                    cut: false,
+                },
+            );
+        }
+    }
+    links
+}
+
+fn start_cores(
+    doors: Vec<Vec<Door>>,
+    services: &Arc<Services>,
+    access_log: &AccessLog,
+) -> Result<Vec<CoreThread>, String> {
+    let seed: Seed = tidegate_runtime::seed();
+    let start = |(core, doors): (usize, Vec<Door>)| {
+        let (services, access_log) = (Arc::clone(services), access_log.clone());
+        spawn_core(&format!("core-{core}"), move || async move {
+            let proxy = Proxy::new(Arc::clone(&services.shared), core, &access_log, seed);
+            tokio::task::spawn_local(beat(Arc::clone(&services.heartbeats[core])));
+            let served = serve_doors(doors, proxy, services.clock, services.stop.watch()).await;
+            if let Err(error) = served {
+                tracing::error!(%error, core, "A core cannot serve its doors.");
+            }
+        })
+    };
+    doors
+        .into_iter()
+        .enumerate()
+        .map(start)
+        .collect::<Result<_, _>>()
+        .map_err(|error| format!("no thread can be started: {error}"))
+}
+
+async fn beat(count: Arc<Cell>) {
+    loop {
+        tokio::time::sleep(HEARTBEAT).await;
+        count.add(1);
+    }
+}

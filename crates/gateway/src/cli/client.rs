@@ -1,0 +1,138 @@
+//! Asks a node through its admin door.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::client::conn::http1;
+use hyper::{Method, Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use serde::de::DeserializeOwned;
+use tidegate_lab::State;
+use tokio::net::TcpStream;
+
+/// Until a node has answered.
+const TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Where the admin door to ask is.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Target {
+    /// The admin door to ask: ADDRESS:PORT. By default a node of the world that `up` started, or
+    /// 127.0.0.1:9901.
+    #[arg(long, env = "TIDEGATE_ADMIN", value_name = "ADDRESS:PORT")]
+    pub(crate) admin: Option<SocketAddr>,
+    /// The data folder, where a running world is written down.
+    #[arg(long, default_value = "data", value_name = "DIR")]
+    pub(crate) data: std::path::PathBuf,
+}
+
+/// A node's answer.
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) body: Bytes,
+}
+
+impl Answer {
+    /// The answer as a document, or what went wrong in a sentence.
+    pub(crate) fn document<T: DeserializeOwned>(&self) -> Result<T, String> {
+        self.good()?;
+        serde_json::from_slice(&self.body)
+            .map_err(|error| format!("the node's answer cannot be read: {error}"))
+    }
+
+    /// Nothing if all went well, or what went wrong in a sentence.
+    pub(crate) fn good(&self) -> Result<(), String> {
+        if self.status.is_success() {
+            return Ok(());
+        }
+        let problem: Option<serde_json::Value> = serde_json::from_slice(&self.body).ok();
+        let detail = problem
+            .as_ref()
+            .and_then(|p| p["detail"].as_str())
+            .map(str::to_owned);
+        Err(detail.unwrap_or_else(|| format!("the node answered {}", self.status)))
+    }
+}
+
+impl Target {
+    /// Admin doors to try, in order.
+    fn doors(&self) -> Vec<SocketAddr> {
+        if let Some(addr) = self.admin {
+            return vec![addr];
+        }
+        match world(&self.data) {
+            Some(state) => state.admins.into_values().collect(),
+            None => vec![SocketAddr::from(([127, 0, 0, 1], 9_901))],
+        }
+    }
+
+    /// Asks the first node that answers.
+    pub(crate) async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<String>,
+    ) -> Result<Answer, String> {
+        let doors = self.doors();
+        let mut last = String::new();
+        for addr in &doors {
+            match ask(*addr, method.clone(), path, body.clone()).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => last = format!("no node answers at {addr}: {error}"),
+            }
+        }
+        let hint = if self.admin.is_none() {
+            " (name another admin door with --admin)"
+        } else {
+            ""
+        };
+        Err(format!("{last}{hint}"))
+    }
+}
+
+/// The world that runs in a data folder.
+pub(crate) fn world(data: &Path) -> Option<State> {
+    State::read(data).filter(State::runs)
+}
+
+/// Asks the admin door at `addr`.
+pub(crate) async fn ask(
+    addr: SocketAddr,
+    method: Method,
+    path: &str,
+    body: Option<String>,
+) -> Result<Answer, String> {
+    let exchange = async {
+        let stream = TcpStream::connect(addr)
+            .await
+            .map_err(|error| error.to_string())?;
+        let (mut sender, conn) = http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| error.to_string())?;
+        tokio::spawn(conn);
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", addr.to_string())
+            .header("content-type", "application/json")
+            .body(Full::<Bytes>::from(body.unwrap_or_default()))
+            .map_err(|error| error.to_string())?;
+        let response = sender
+            .send_request(request)
+            .await
+            .map_err(|error| error.to_string())?;
+        let status = response.status();
+        let body = response
+            .into_body()
+            .collect()
+            .await
+            .map_err(|error| error.to_string())?
+            .to_bytes();
+        Ok(Answer { status, body })
+    };
+    tokio::time::timeout(TIMEOUT, exchange)
+        .await
+        .map_err(|_| "no answer in time".to_owned())?
+}

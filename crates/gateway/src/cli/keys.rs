@@ -1,0 +1,266 @@
+//! `tidegate keys`: API keys.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use comfy_table::Table;
+use hyper::Method;
+use serde::Deserialize;
+use tidegate_identity::{KeyId, KeyItem};
+use tidegate_keystore::Stored;
+use tidegate_model::{NodeId, Period, Wall};
+use tidegate_runtime::Clock;
+
+use super::client::Target;
+use super::{Outcome, block_on, columns};
+use crate::data::DataFolder;
+use crate::files::load_folder;
+use crate::keys::{KeyError, KeyState, ListedKey, NewKey, listed, mint};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    target: Target,
+    /// Work on the store of this node, which does not run, instead of asking a running one.
+    #[arg(long, value_name = "REGION/NAME", conflicts_with = "admin")]
+    offline: Option<NodeId>,
+    /// The folder with world.yaml, for --offline.
+    #[arg(long, default_value = "regions", value_name = "DIR")]
+    regions: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Make a key and show it, once.
+    Create {
+        /// Who will hold it.
+        #[arg(long, value_name = "NAME")]
+        consumer: String,
+        /// The plan whose amounts apply.
+        #[arg(long, value_name = "NAME")]
+        plan: Option<String>,
+        /// When it ends, from now: `12h`, `90d`.
+        #[arg(long, value_name = "DURATION")]
+        expires: Option<Period>,
+        /// Print the key alone.
+        #[arg(long, short)]
+        quiet: bool,
+    },
+    /// List all keys. Secrets are not stored, so none is shown.
+    List {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Revoke a key, for good.
+    Revoke {
+        /// The key's identifier: the third part of the key, and the first column of `keys list`.
+        #[arg(value_name = "KID")]
+        kid: String,
+    },
+}
+
+#[derive(Deserialize)]
+struct Created {
+    key: String,
+    record: ListedKey,
+}
+
+pub(crate) fn run(args: Args) -> Outcome {
+    let Args {
+        target,
+        offline,
+        regions,
+        command,
+    } = args;
+    let place = match offline {
+        Some(node) => Place::Offline(Box::new(Offline::open(&target, node, &regions)?)),
+        None => Place::Node(target),
+    };
+    match command {
+        Command::Create {
+            consumer,
+            plan,
+            expires,
+            quiet,
+        } => {
+            let expires_in_secs = expires.map(|period| period.get().as_secs());
+            let created = place.create(NewKey {
+                consumer,
+                plan,
+                expires_in_secs,
+            })?;
+            if quiet {
+                anstream::println!("{}", created.key);
+            } else {
+                anstream::println!("{}\n", created.key);
+                anstream::println!(
+                    "That is the only time this key is shown. Its identifier is {}.",
+                    created.record.kid
+                );
+            }
+        }
+        Command::List { json } => {
+            let keys = place.list()?;
+            if json {
+                let text =
+                    serde_json::to_string_pretty(&keys).map_err(|error| error.to_string())?;
+                anstream::println!("{text}");
+            } else if keys.is_empty() {
+                anstream::println!(
+                    "There are no keys. `tidegate keys create --consumer NAME` makes one."
+                );
+            } else {
+                anstream::println!("{}", table(&keys));
+            }
+        }
+        Command::Revoke { kid } => {
+            // A whole key may have been pasted; its secret is not needed and not repeated.
+            let kid = kid.split('_').nth(2).unwrap_or(&kid);
+            let kid: KeyId = kid
+                .parse()
+                .map_err(|_| "that is no key's identifier: it has 10 letters and digits")?;
+            place.revoke(kid)?;
+            anstream::println!("{kid} is revoked.");
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+enum Place {
+    Node(Target),
+    Offline(Box<Offline>),
+}
+
+impl Place {
+    fn create(&self, new: NewKey) -> Result<Created, String> {
+        match self {
+            Self::Node(target) => {
+                let body = serde_json::to_string(&new).map_err(|error| error.to_string())?;
+                block_on(async {
+                    target
+                        .ask(Method::POST, "/keys", Some(body))
+                        .await?
+                        .document()
+                })
+            }
+            Self::Offline(offline) => offline.create(new),
+        }
+    }
+
+    fn list(&self) -> Result<Vec<ListedKey>, String> {
+        match self {
+            Self::Node(target) => {
+                block_on(async { target.ask(Method::GET, "/keys", None).await?.document() })
+            }
+            Self::Offline(offline) => offline.list(),
+        }
+    }
+
+    fn revoke(&self, kid: KeyId) -> Result<(), String> {
+        match self {
+            Self::Node(target) => block_on(async {
+                target
+                    .ask(Method::POST, &format!("/keys/{kid}/revoke"), None)
+                    .await?
+                    .good()
+            }),
+            Self::Offline(offline) => offline.revoke(kid),
+        }
+    }
+}
+
+/// The store of a node that does not run. When it runs again, it tells the others.
+struct Offline {
+    store: tidegate_keystore::Embedded,
+    pepper: tidegate_identity::Pepper,
+    env: String,
+    plans: Vec<String>,
+    now: Wall,
+}
+
+impl Offline {
+    fn open(target: &Target, node: NodeId, regions: &std::path::Path) -> Result<Self, String> {
+        let (loaded, _) = load_folder(regions).map_err(|refused| refused.text(true))?;
+        let data = DataFolder::new(target.data.clone());
+        data.prepare(&node)?;
+        Ok(Self {
+            store: data.open_keys(&node)?,
+            pepper: data.pepper()?,
+            env: loaded.world.keys.env.clone(),
+            plans: loaded.world.plans.keys().cloned().collect(),
+            now: Clock::start().now().wall,
+        })
+    }
+
+    fn create(&self, new: NewKey) -> Result<Created, String> {
+        if let Some(plan) = new.plan.as_ref().filter(|plan| !self.plans.contains(plan)) {
+            return Err(format!("there is no plan `{plan}` in world.yaml"));
+        }
+        let (record, text) =
+            mint(new, &self.env, &self.pepper, self.now).map_err(|error| match error {
+                KeyError::Wrong(sentence) => sentence,
+                KeyError::Unknown => "there is no such key".to_owned(),
+                KeyError::Store(error) => error.to_string(),
+            })?;
+        self.store
+            .keep(&[KeyItem::Created(record.clone())])
+            .map_err(|error| error.to_string())?;
+        let stored = Stored {
+            record: record.into(),
+            revoked: false,
+        };
+        Ok(Created {
+            key: text.reveal().to_owned(),
+            record: listed(&stored, self.now),
+        })
+    }
+
+    fn list(&self) -> Result<Vec<ListedKey>, String> {
+        let keys = self.store.list().map_err(|error| error.to_string())?;
+        Ok(keys.iter().map(|stored| listed(stored, self.now)).collect())
+    }
+
+    fn revoke(&self, kid: KeyId) -> Result<(), String> {
+        if self
+            .store
+            .get(kid)
+            .map_err(|error| error.to_string())?
+            .is_none()
+        {
+            return Err("there is no such key".to_owned());
+        }
+        let item = KeyItem::Revoked {
+            kid,
+            at_unix_secs: self.now.unix_secs(),
+        };
+        self.store
+            .keep(&[item])
+            .map(|_| ())
+            .map_err(|error| error.to_string())
+    }
+}
+
+fn table(keys: &[ListedKey]) -> Table {
+    let date = |secs: u64| Wall::from_unix_secs(secs).to_string()[..16].replace('T', " ");
+    let mut table = columns(["KID", "CONSUMER", "PLAN", "STATE", "MADE", "ENDS"]);
+    for key in keys {
+        let state = match key.state {
+            KeyState::Active => "active",
+            KeyState::Revoked => "revoked",
+            KeyState::Expired => "expired",
+        };
+        table.add_row([
+            key.kid.to_string(),
+            key.consumer.clone(),
+            key.plan.clone().unwrap_or_else(|| "-".to_owned()),
+            state.to_owned(),
+            date(key.created_unix_secs),
+            key.expires_unix_secs
+                .map_or_else(|| "never".to_owned(), date),
+        ]);
+    }
+    table
+}

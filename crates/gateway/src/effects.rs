@@ -1,0 +1,61 @@
+//! What the cluster's machine wants done, done.
+
+use std::sync::Arc;
+
+use tidegate_anycast::Speaker;
+use tidegate_cluster::{Effect, Notice};
+use tidegate_mesh::Mesh;
+
+use crate::keys::Keys;
+
+/// What effects work on.
+pub(crate) struct Hands {
+    pub(crate) mesh: Arc<Mesh>,
+    pub(crate) speaker: Box<dyn Speaker>,
+    pub(crate) keys: Keys,
+}
+
+impl Hands {
+    pub(crate) fn act(&self, effect: Effect) {
+        match effect {
+            Effect::Send {
+                to,
+                addr,
+                bytes,
+                reliable,
+            } => self.mesh.send(to, addr, bytes, reliable),
+            Effect::Apply(plan) => self.speaker.apply(&plan),
+            Effect::Learned(entries) => {
+                let keys = self.keys.clone();
+                tokio::spawn(async move { keys.learn(entries).await });
+            }
+            Effect::Notice(notice) => log(&notice),
+        }
+    }
+}
+
+fn log(notice: &Notice) {
+    match notice {
+        Notice::Up(node) => tracing::info!(%node, "A node is up."),
+        Notice::Down(node) => tracing::warn!(%node, "A node is down."),
+        Notice::Rejoined => tracing::warn!("Others had taken this node for dead; it has rejoined."),
+        Notice::Border(true) => tracing::info!("This node now speaks with other regions."),
+        Notice::Border(false) => tracing::info!("This node no longer speaks with other regions."),
+        Notice::Region {
+            region,
+            heard: true,
+        } => tracing::info!(%region, "A region is heard again."),
+        Notice::Region {
+            region,
+            heard: false,
+        } => {
+            tracing::warn!(%region, "A region is silent: limits keep to this side's share while it is announced.");
+        }
+        Notice::Learned { from_peer: true } => {
+            tracing::info!("The live counts of other nodes are known.")
+        }
+        Notice::Learned { from_peer: false } => {
+            tracing::info!("Nobody was there to ask for live counts; starting from nothing.");
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! Who a node is and where its doors are: from the configuration, or from the command line for a
+//! node it does not list.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tidegate_config::{AnycastSpec, DirectorSpec, DoorSpec, DrainSpec, Loaded, LoadedRegion};
+use tidegate_model::NodeId;
+use tidegate_net::{Certificates, DoorSettings};
+
+use crate::boot::Options;
+use crate::data::DataFolder;
+
+/// Who a node is and where its doors are.
+#[derive(Debug)]
+pub(crate) struct Place {
+    pub(crate) node: NodeId,
+    pub(crate) mesh: SocketAddr,
+    pub(crate) admin: SocketAddr,
+    pub(crate) doors: BTreeMap<String, SocketAddr>,
+    pub(crate) workers: usize,
+    pub(crate) drain: DrainSpec,
+    pub(crate) director: Option<DirectorSpec>,
+}
+
+/// The one region whose file a node has read.
+pub(crate) fn own_region(loaded: &Loaded) -> &LoadedRegion {
+    loaded
+        .regions
+        .first()
+        .expect("a node loads exactly one region")
+}
+
+impl Place {
+    pub(crate) fn find(loaded: &Loaded, options: &Options) -> Result<Self, String> {
+        let region = own_region(loaded);
+        let node = NodeId::new(region.id.clone(), &options.node).map_err(|bad| bad.to_string())?;
+        let listed = region.spec.nodes.get(&options.node).map(|node| &node.value);
+        let missing = |flag: &str| {
+            let known: Vec<&str> = region.spec.nodes.keys().map(String::as_str).collect();
+            format!(
+                "{} lists no node `{}` (it lists {}); a node that is not listed needs {flag}",
+                region.source.file.display(),
+                options.node,
+                known.join(", ")
+            )
+        };
+        let mesh = options
+            .mesh
+            .or(listed.map(|node| node.mesh.value))
+            .ok_or_else(|| missing("--mesh"))?;
+        let admin = options
+            .admin
+            .or(listed.map(|node| node.admin.value))
+            .ok_or_else(|| missing("--admin"))?;
+        let mut doors = BTreeMap::new();
+        for (name, spec) in &region.spec.doors {
+            let own = options
+                .doors
+                .iter()
+                .find(|(door, _)| door == name)
+                .map(|(_, addr)| *addr);
+            let listed = listed
+                .and_then(|node| node.doors.get(name))
+                .map(|addr| addr.value);
+            let shared = spec.value.listen.as_ref().map(|addr| addr.value);
+            let addr = own
+                .or(listed)
+                .or(shared)
+                .ok_or_else(|| missing(&format!("--door {name}=ADDRESS:PORT")))?;
+            doors.insert(name.clone(), addr);
+        }
+        if let Some((unknown, _)) = options
+            .doors
+            .iter()
+            .find(|(door, _)| !region.spec.doors.contains_key(door))
+        {
+            return Err(format!(
+                "{} has no door `{unknown}`",
+                region.source.file.display()
+            ));
+        }
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let listed_workers = listed
+            .and_then(|node| node.workers)
+            .map(|n| usize::from(n.get()));
+        Ok(Self {
+            node,
+            mesh,
+            admin,
+            doors,
+            workers: options.workers.or(listed_workers).unwrap_or(cores),
+            drain: region.spec.drain,
+            director: match region.spec.anycast.value {
+                AnycastSpec::Director(director) => Some(director),
+                AnycastSpec::DryRun => None,
+            },
+        })
+    }
+
+    /// The doors with their settings, and the certificates that they use.
+    pub(crate) fn open_doors(
+        &self,
+        loaded: &Loaded,
+        data: &DataFolder,
+    ) -> Result<Vec<Arc<DoorSettings>>, String> {
+        let region = own_region(loaded);
+        let door = |(name, addr): (&String, &SocketAddr)| {
+            settings(name, *addr, &region.spec.doors[name].value, data)
+        };
+        self.doors.iter().map(door).collect()
+    }
+}
+
+fn settings(
+    name: &str,
+    addr: SocketAddr,
+    spec: &DoorSpec,
+    data: &DataFolder,
+) -> Result<Arc<DoorSettings>, String> {
+    let load = |tls: &tidegate_config::TlsSpec| {
+        Certificates::load(&data.resolve(&tls.certificate), &data.resolve(&tls.key))
+            .map_err(|error| format!("the door `{name}` cannot open: {error}"))
+    };
+    Ok(Arc::new(DoorSettings {
+        name: name.to_owned(),
+        addr,
+        tls: spec.tls.as_ref().map(load).transpose()?,
+        trusted_proxies: spec.trusted_proxies.clone(),
+        connections_max: spec.connections_max,
+        header_max: spec.header_max.as_usize(),
+        streams_max: spec.streams_max,
+        first_byte: spec.timeouts.first_byte.get(),
+        header: spec.timeouts.header.get(),
+        idle: spec.timeouts.idle.get(),
+    }))
+}

@@ -1,0 +1,125 @@
+//! A new generation, without losing a request: read, check, build, swap.
+//!
+//! Anything wrong leaves everything as it was. What cannot change while a node runs (its addresses
+//! and doors) is told.
+
+use std::sync::{Arc, PoisonError};
+
+use tidegate_balance::Pool;
+use tidegate_cluster::{ClusterSpec, Event};
+use tidegate_model::{Epoch, Generation};
+use tidegate_proxy::Probes;
+
+use crate::boot::live;
+use crate::check::{resolve_seeds, seed_names};
+use crate::files::load_region;
+use crate::place::Place;
+use crate::services::Services;
+
+/// What came of a reload.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Reloaded {
+    pub(crate) generation: Generation,
+    /// What has changed in the files but needs a restart, in words.
+    pub(crate) needs_restart: Vec<String>,
+}
+
+/// Loads the configuration anew.
+///
+/// # Errors
+/// The report; the old generation goes on.
+pub(crate) async fn reload(services: &Arc<Services>) -> Result<Reloaded, String> {
+    let _one_at_a_time = services.reloading.lock().await;
+    let result = try_reload(services).await;
+    services.metrics.reloads[usize::from(result.is_err())].add(1);
+    match &result {
+        Ok(reloaded) => {
+            tracing::info!(generation = %reloaded.generation, "Configuration loaded.");
+            for change in &reloaded.needs_restart {
+                tracing::warn!("Not in effect until a restart: {change}.");
+            }
+        }
+        Err(report) => tracing::error!("Configuration refused, the old one goes on: {report}"),
+    }
+    result
+}
+
+async fn try_reload(services: &Arc<Services>) -> Result<Reloaded, String> {
+    let shared = &services.shared;
+    let options = services.options.clone();
+    let (loaded, _) = tokio::task::spawn_blocking(move || load_region(&options.region_file))
+        .await
+        .map_err(|error| error.to_string())?
+        .map_err(|refused| refused.text(false))?;
+    let place = Place::find(&loaded, &services.options)?;
+    let needs_restart = changes(services, &place);
+    for door in &services.doors {
+        if let Some(certificates) = &door.tls {
+            certificates.reload().map_err(|error| error.to_string())?;
+        }
+    }
+    let fresh = live(&loaded, &shared.pepper, &shared.counters, &services.metrics)?;
+    inherit(&fresh.snapshot.pools, &shared.live.load().snapshot.pools);
+    let probes = Probes::start(&fresh.snapshot.pools, &shared.dns, services.clock);
+    shared.live.store(Arc::new(fresh));
+    *services
+        .probes
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner) = probes;
+    let seeds = resolve_seeds(&seed_names(&loaded), &shared.dns, services.clock.mono()).await;
+    let spec = ClusterSpec {
+        node: services.node.clone(),
+        // What identifies the node is not taken over.
+        epoch: Epoch(0),
+        addr: place.mesh,
+        regions: loaded.region_ids.clone(),
+        seeds,
+        generation: loaded.generation,
+        steer: loaded.world.steer,
+    };
+    services
+        .cluster
+        .send(Event::Reconfigured(Box::new(spec)))
+        .await;
+    Ok(Reloaded {
+        generation: loaded.generation,
+        needs_restart,
+    })
+}
+
+fn inherit(fresh: &[Arc<Pool>], old: &[Arc<Pool>]) {
+    for pool in fresh {
+        if let Some(known) = old.iter().find(|known| known.name == pool.name) {
+            pool.inherit(known);
+        }
+    }
+}
+
+/// What is different but cannot change while the node runs.
+fn changes(services: &Services, place: &Place) -> Vec<String> {
+    let mut changes = Vec::new();
+    for (name, addr) in &place.doors {
+        match services.doors.iter().find(|door| door.name == *name) {
+            None => changes.push(format!("the new door `{name}`")),
+            Some(door) if door.addr != *addr => {
+                changes.push(format!("the door `{name}` moves to {addr}"))
+            }
+            Some(_) => {}
+        }
+    }
+    for door in services
+        .doors
+        .iter()
+        .filter(|door| !place.doors.contains_key(&door.name))
+    {
+        changes.push(format!("the door `{}` goes", door.name));
+    }
+    if place.workers != services.heartbeats.len() {
+        changes.push(format!(
+            "{} workers instead of {}",
+            place.workers,
+            services.heartbeats.len()
+        ));
+    }
+    changes
+}

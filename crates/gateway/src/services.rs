@@ -1,0 +1,36 @@
+//! What the control plane of a node shares: the admin door, reloads and checks all work on these.
+
+use std::sync::{Arc, Mutex};
+
+use tidegate_cluster::Node;
+use tidegate_mesh::Links;
+use tidegate_model::{NodeId, Wall};
+use tidegate_net::DoorSettings;
+use tidegate_proxy::{Probes, Shared};
+use tidegate_runtime::{Clock, Handle, Stop};
+use tidegate_telemetry::{Cell, Metrics};
+
+use crate::boot::Options;
+use crate::keys::Keys;
+
+/// What the control plane of a node shares.
+#[derive(Debug)]
+pub(crate) struct Services {
+    pub(crate) options: Options,
+    pub(crate) node: NodeId,
+    pub(crate) clock: Clock,
+    pub(crate) started: Wall,
+    pub(crate) stop: Stop,
+    pub(crate) cluster: Handle<Node>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) keys: Keys,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) doors: Vec<Arc<DoorSettings>>,
+    pub(crate) probes: Mutex<Probes>,
+    /// Distance and cuts, in worlds on one machine.
+    pub(crate) links: Option<Arc<Links>>,
+    /// Each core counts up while it runs.
+    pub(crate) heartbeats: Vec<Arc<Cell>>,
+    /// One reload at a time.
+    pub(crate) reloading: tokio::sync::Mutex<()>,
+}

@@ -1,0 +1,169 @@
+//! How a node ends, in order.
+//!
+//! Unready and withdrawn first, while doors are still open: what is on its way arrives. Then doors
+//! close, what is in flight is finished, peers are told, and the process ends. A second signal
+//! skips the waiting.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tidegate_cluster::Event;
+use tidegate_runtime::{Failure, Phase};
+use tokio::io::AsyncReadExt;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::boot::Running;
+use crate::reload::reload;
+use crate::services::Services;
+
+/// Why a node ends.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Cause {
+    Signal(&'static str),
+    Lifeline,
+    Failure(Failure),
+}
+
+/// Serves until the node is told to stop, then stops it. Returns whether it ended as it should.
+pub(crate) fn run_until_stopped(running: Running, lifeline: bool) -> Result<bool, String> {
+    let Running {
+        control,
+        services,
+        mesh,
+        mut tasks,
+        cores,
+        drain,
+    } = running;
+    let signals = {
+        let _within = control.enter();
+        Signals::listen().map_err(|error| format!("signals cannot be heard: {error}"))?
+    };
+    let (cause, mut signals) = control.block_on(wait(&services, &mut tasks, signals, lifeline));
+    let well = match &cause {
+        Cause::Signal(name) => {
+            tracing::info!(signal = name, "Stopping.");
+            true
+        }
+        Cause::Lifeline => {
+            tracing::info!("Stopping: whoever started this node is gone.");
+            true
+        }
+        Cause::Failure(failure) => {
+            let how = if failure.panicked {
+                "panicked"
+            } else {
+                "ended"
+            };
+            tracing::error!(
+                task = failure.task,
+                "Stopping: a part of the control plane {how}."
+            );
+            false
+        }
+    };
+    let finished = control.block_on(async {
+        tokio::select! {
+            finished = drain_all(&services, drain.grace.get(), drain.timeout.get(), &cores) => finished,
+            () = signals.stop() => {
+                tracing::warn!("A second signal: not waiting any longer.");
+                false
+            }
+        }
+    });
+    services.stop.advance(Phase::Ended);
+    if !finished {
+        tracing::warn!("Some requests in flight were dropped.");
+    }
+    let all_well = cores
+        .into_iter()
+        .map(tidegate_runtime::CoreThread::join)
+        .fold(true, |a, b| a && b);
+    control.block_on(async {
+        services.cluster.send(Event::Farewell).await;
+        // The farewell is on its way once the machine has been looked at again.
+        let _said = services.cluster.look(|_, _| ()).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        mesh.close().await;
+        tasks.shutdown().await;
+    });
+    control.shutdown_timeout(Duration::from_secs(1));
+    tracing::info!("Stopped.");
+    Ok(well && all_well)
+}
+
+async fn wait(
+    services: &Arc<Services>,
+    tasks: &mut tidegate_runtime::Tasks,
+    mut signals: Signals,
+    lifeline: bool,
+) -> (Cause, Signals) {
+    let mut lifeline = std::pin::pin!(hold_lifeline(lifeline));
+    let cause = loop {
+        tokio::select! {
+            failure = tasks.first_failure() => break Cause::Failure(failure),
+            () = &mut lifeline => break Cause::Lifeline,
+            _ = signals.terminate.recv() => break Cause::Signal("SIGTERM"),
+            _ = signals.interrupt.recv() => break Cause::Signal("SIGINT"),
+            _ = signals.hang_up.recv() => {
+                // Its result is in the log.
+                let _logged = reload(services).await;
+            }
+        }
+    };
+    (cause, signals)
+}
+
+/// Leaves in order. Returns whether everything in flight was finished.
+async fn drain_all(
+    services: &Arc<Services>,
+    grace: Duration,
+    timeout: Duration,
+    cores: &[tidegate_runtime::CoreThread],
+) -> bool {
+    services.cluster.send(Event::Leave).await;
+    services.stop.advance(Phase::Draining);
+    tokio::time::sleep(grace).await;
+    services.stop.advance(Phase::Closing);
+    let deadline = tokio::time::Instant::now() + timeout;
+    while !cores.iter().all(tidegate_runtime::CoreThread::is_finished) {
+        if tokio::time::Instant::now() >= deadline {
+            return false;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    true
+}
+
+/// Ends when standard input does: whoever held its other end is gone. Never ends if nobody asked
+/// for it.
+async fn hold_lifeline(wanted: bool) {
+    if !wanted {
+        std::future::pending::<()>().await;
+    }
+    let mut stdin = tokio::io::stdin();
+    let mut byte = [0];
+    while stdin.read(&mut byte).await.is_ok_and(|n| n > 0) {}
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn stop(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
