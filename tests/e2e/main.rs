@@ -1,1 +1,33 @@
-//! x
+//! The real binary, from the outside: one behaviour a file.
+
+mod bad_input;
+mod cli;
+mod failover;
+mod keys;
+mod limits;
+mod load;
+mod node;
+mod tls;
+mod upstreams;
+
+/// Routes and limits that most tests need.
+pub(crate) const WORLD: &str = "\
+upstreams:
+  echo:
+    first_byte_timeout: 1s
+    idle_timeout: 1s
+    total_timeout: 3s
+    health: { interval: 200ms, timeout: 1s }
+limits:
+  per-key: { amount: 1000, window: 1m }
+  wide: { amount: 100000000, window: 1m }
+plans:
+  tiny: { limits: { wide: 2 } }
+keys: { env: test }
+steer: { check_interval: 250ms, rise: 2, dwell: 2s }
+routes:
+  limited: { path: /api/*, upstream: echo, limits: [per-key] }
+  wide: { path: /wide/*, upstream: echo, limits: [wide], body_max: 1MiB }
+  open: { path: /open/*, upstream: echo, auth: none, body_max: 64KiB }
+  posts: { path: /posts, methods: [POST], upstream: echo, auth: none }
+";

@@ -1,1 +1,20 @@
-//! x
+//! What black-box tests need: the real binary, worlds and nodes on free ports, and clients.
+//!
+//! Nothing here knows the program's insides. Whatever is started ends with the value that stands
+//! for it, by its number.
+
+mod client;
+mod config;
+mod node;
+mod report;
+mod service;
+mod tool;
+mod world;
+
+pub use client::{Answer, Client, Load, Outcome, Tally, answer_of, raw};
+pub use config::{Ports, RegionText, WorldText};
+pub use node::Node;
+pub use report::report;
+pub use service::{Behaviour, Service};
+pub use tool::{Output, binary, tidegate, tool};
+pub use world::World;

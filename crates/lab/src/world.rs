@@ -182,13 +182,17 @@ impl World {
             .expect("listed names were checked, others are plain");
         let mut args = ["run", "--region"].map(str::to_owned).to_vec();
         args.push(region.source.file.display().to_string());
-        args.extend(["--node".to_owned(), name]);
+        args.extend(["--node".to_owned(), name.clone()]);
         args.extend([
             "--data".to_owned(),
             data.display().to_string(),
             "--lifeline".to_owned(),
         ]);
         args.push(if wan { "--wan" } else { "--lab" }.to_owned());
+        let log = data
+            .join("logs")
+            .join(format!("{}.{name}.access.log", region.id));
+        args.extend(["--access-log".to_owned(), log.display().to_string()]);
         let (mesh, admin, doors) = match listed {
             Some((_, spec)) => {
                 let spec = &spec.value;

@@ -19,6 +19,8 @@ use super::{Outcome, block_on, certs, columns, down};
 use crate::admin::StatusDocument;
 use crate::files::load_folder;
 
+/// The order for the sheet with addresses and the demo key.
+const SHEET: &str = "sheet";
 /// Until everything that was started answers.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 /// Until a process has ended by itself: longer than it drains.
@@ -41,9 +43,9 @@ pub(crate) struct Args {
     /// Make traffic between regions take as long as on the globe.
     #[arg(long)]
     wan: bool,
-    /// Write the sheet with addresses here and no status: what `--detach` starts.
-    #[arg(long, hide = true, value_name = "FILE")]
-    sheet: Option<PathBuf>,
+    /// Say nothing, and tell the addresses to whoever asks first: what `--detach` starts.
+    #[arg(long, hide = true)]
+    background: bool,
 }
 
 pub(crate) fn run(args: Args) -> Outcome {
@@ -74,22 +76,18 @@ pub(crate) fn run(args: Args) -> Outcome {
 /// Starts the same again in the background and waits until it is ready.
 fn detach(args: &Args) -> Outcome {
     crate::data::make_folder(&args.data)?;
-    let sheet = args.data.join("up.txt");
     let log = args.data.join("up.log");
     let failed =
         |error: std::io::Error| format!("the world cannot be started in the background: {error}");
-    // One of an earlier world.
-    let _absent = fs::remove_file(&sheet);
     let out = fs::File::create(&log).map_err(failed)?;
     let program = std::env::current_exe().map_err(failed)?;
     let mut command = std::process::Command::new(program);
+    command.arg("up").arg("--background");
     command
-        .arg("up")
         .arg("--regions")
         .arg(&args.regions)
         .arg("--data")
         .arg(&args.data);
-    command.arg("--sheet").arg(&sheet);
     if let Some(nodes) = args.nodes {
         command.arg("--nodes").arg(nodes.to_string());
     }
@@ -102,22 +100,26 @@ fn detach(args: &Args) -> Outcome {
         .stderr(out);
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
     let mut child = command.spawn().map_err(failed)?;
-    loop {
-        if let Ok(text) = fs::read_to_string(&sheet) {
-            anstream::print!("{text}");
-            anstream::println!("\nIt runs in the background; `tidegate down` stops it.");
-            return Ok(ExitCode::SUCCESS);
+    let sheet = block_on(async {
+        loop {
+            // Orders wait until everything runs, so an answer means that it does.
+            if let Ok(sheet) = tidegate_lab::ask(&args.data, SHEET).await
+                && !sheet.is_empty()
+            {
+                return Ok(sheet);
+            }
+            if child.try_wait().map_err(failed)?.is_some() {
+                let said = fs::read_to_string(&log).unwrap_or_default();
+                let last = said.lines().rfind(|line| line.starts_with("error: "));
+                let last = last.unwrap_or("it ended without a word");
+                return Err(last.trim_start_matches("error: ").to_owned());
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        if child.try_wait().map_err(failed)?.is_some() {
-            let said = fs::read_to_string(&log).unwrap_or_default();
-            let last = said
-                .lines()
-                .rfind(|line| line.starts_with("error: "))
-                .unwrap_or("it ended without a word");
-            return Err(last.trim_start_matches("error: ").to_owned());
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    })?;
+    anstream::print!("{sheet}");
+    anstream::println!("\nIt runs in the background; `tidegate down` stops it.");
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Starts everything, shows how it is, and stops everything at the end.
@@ -153,12 +155,11 @@ async fn hold(args: Args, loaded: Loaded) -> Outcome {
             return Err(error);
         }
     };
-    let sheet = sheet(&crew.world, &key, &args);
-    match &args.sheet {
-        Some(path) => {
-            fs::write(path, &sheet).map_err(|error| format!("{}: {error}", path.display()))?
-        }
-        None => anstream::println!("{sheet}"),
+    let mut sheet = Some(sheet(&crew.world, &key, &args));
+    if !args.background
+        && let Some(sheet) = sheet.take()
+    {
+        anstream::println!("{sheet}");
     }
     let mut live = Live::new();
     let mut ticks = tokio::time::interval(EVERY);
@@ -166,7 +167,11 @@ async fn hold(args: Args, loaded: Loaded) -> Outcome {
         tokio::select! {
             () = signals.stop() => break,
             Some((order, answer)) = orders.recv() => {
-                let text = crew.obey(&order).await.unwrap_or_else(|error| format!("error: {error}\n"));
+                let text = match order.as_str() {
+                    // It holds a key, which is shown once.
+                    SHEET => sheet.take().unwrap_or_default(),
+                    order => crew.obey(order).await.unwrap_or_else(|error| format!("error: {error}\n")),
+                };
                 let _gone: Result<(), String> = oneshot::Sender::send(answer, text);
             }
             _ = ticks.tick() => {

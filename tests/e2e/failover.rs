@@ -1,0 +1,140 @@
+//! A region dies and comes back.
+
+use std::time::{Duration, Instant};
+
+use harness::{Client, Load, World, WorldText, report};
+
+use crate::WORLD;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_of_a_dead_region_are_answered_elsewhere_and_nothing_counts_twice() {
+    let world = World::start(WorldText::three_regions(2, WORLD), &[]).await;
+    let (key, counted) = (world.key("steady"), world.key("counted"));
+    let front = world.front("us-east-1");
+
+    // Something to be counted, far below the limit, before the region dies.
+    let mut client = Client::new(front);
+    for _ in 0..100 {
+        let answer = client
+            .get("/api/count", &[("x-api-key", &counted)])
+            .await
+            .expect("an answer");
+        assert_eq!(answer.status, 200);
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+
+    let begun = Instant::now();
+    let load = Load {
+        doors: vec![front],
+        key,
+        per_second: 200.0,
+        until: begun + Duration::from_secs(4),
+    };
+    let kill = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let at = Instant::now();
+        world.lab("kill", "us-east-1");
+        at
+    };
+    let (tally, killed) = tokio::join!(load.run(), kill);
+    let failed: Vec<_> = tally
+        .outcomes
+        .iter()
+        .filter(|o| !matches!(o.status, 200 | 429))
+        .collect();
+    let recovered = failed.last().map_or(Duration::ZERO, |last| {
+        last.ended.saturating_duration_since(killed)
+    });
+    report(&format!(
+        "\nkill -9 of a region's two nodes under 200 requests/s: {} of {} requests failed; \
+         the last failed {} ms after the order was given.",
+        failed.len(),
+        tally.outcomes.len(),
+        recovered.as_millis()
+    ));
+    assert!(recovered < Duration::from_secs(1), "{recovered:?}");
+    assert!(failed.len() < 100, "{}", failed.len());
+
+    world.lab("start", "us-east-1");
+    let back = world.announced("us-east-1", Duration::from_secs(30)).await;
+    report(&format!(
+        "After its restart the region was announced again within {:.1} s.",
+        back.as_secs_f64()
+    ));
+
+    // All three regions say the same of what is left, and it is not less than it should be.
+    for region in ["us-east-1", "eu-west-1", "ap-southeast-1"] {
+        let mut client = Client::new(world.front(region));
+        let answer = client
+            .get("/api/count", &[("x-api-key", &counted)])
+            .await
+            .expect("an answer");
+        let field = &answer.headers["ratelimit"];
+        let left: u32 = field
+            .split("r=")
+            .nth(1)
+            .and_then(|r| r.split(';').next()?.parse().ok())
+            .expect("r=");
+        // The window may have ended meanwhile; then next to nothing is counted.
+        assert!(
+            (893..=899).contains(&left) || left >= 990,
+            "{region}: {field}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_region_without_services_leaves_its_clients_to_others_and_the_last_one_stays() {
+    let world = World::start(WorldText::three_regions(1, WORLD), &[]).await;
+    let key = world.key("any");
+    for service in ["echo-1.us-east-1", "echo-2.us-east-1"] {
+        world.lab("kill", service);
+    }
+    let answered_by = async |region: &str| {
+        let mut client = Client::new(world.front(region));
+        let answer = client.get("/api/x", &[("x-api-key", &key)]).await.ok()?;
+        let body: serde_json::Value = serde_json::from_str(&answer.body).ok()?;
+        Some((
+            answer.status,
+            body["served_by"].as_str().unwrap_or_default().to_owned(),
+        ))
+    };
+    let deadline = Instant::now() + Duration::from_secs(15);
+    loop {
+        let answer = answered_by("us-east-1").await;
+        if answer
+            .as_ref()
+            .is_some_and(|(status, by)| *status == 200 && by.ends_with("eu-west-1"))
+        {
+            break;
+        }
+        assert!(Instant::now() < deadline, "{answer:?}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    for service in [
+        "echo-1.eu-west-1",
+        "echo-2.eu-west-1",
+        "echo-1.ap-southeast-1",
+        "echo-2.ap-southeast-1",
+    ] {
+        world.lab("kill", service);
+    }
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    let answer = answered_by("us-east-1")
+        .await
+        .expect("somebody still answers");
+    assert_eq!(
+        answer.0, 503,
+        "whoever is left says so instead of vanishing"
+    );
+    let status = world.status();
+    let announced = |region: &serde_json::Value| region["announced"] == true;
+    assert!(
+        status["regions"]
+            .as_array()
+            .expect("regions")
+            .iter()
+            .any(announced),
+        "{status}"
+    );
+}

@@ -1,0 +1,213 @@
+//! One node that `tidegate run` started.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use crate::client::Client;
+use crate::config::WorldText;
+use crate::tool::{Output, binary, tidegate};
+
+/// One node that `tidegate run` started. It ends when this is dropped.
+#[derive(Debug)]
+pub struct Node {
+    /// Its configuration.
+    pub text: WorldText,
+    folder: TempDir,
+    child: Child,
+}
+
+impl Node {
+    /// Starts a node and waits until it is ready.
+    ///
+    /// # Panics
+    /// If it is not ready within 30 seconds; what it said is in the message.
+    pub async fn start(text: WorldText, flags: &[&str]) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let regions = folder.path().join("regions");
+        std::fs::create_dir(&regions).expect("writable");
+        text.write(&regions);
+        let data = folder.path().join("data");
+        let paths = [regions.display().to_string(), data.display().to_string()];
+        let made = tidegate(&[
+            "certs",
+            "init",
+            "--regions",
+            &paths[0],
+            "--data",
+            &paths[1],
+            "--host",
+            "localhost",
+        ]);
+        assert_eq!(made.code, 0, "{}", made.err);
+        let said = std::fs::File::create(folder.path().join("said")).expect("writable");
+        let region = regions.join(format!("{}.yaml", text.regions[0].name));
+        let child = Command::new(binary())
+            .arg("run")
+            .args([
+                "--region".as_ref(),
+                region.as_os_str(),
+                "--data".as_ref(),
+                data.as_os_str(),
+            ])
+            .args(["--node", "a", "--access-log"])
+            .arg(folder.path().join("access.log"))
+            .args(flags)
+            .stdin(Stdio::null())
+            .stdout(said.try_clone().expect("a second handle"))
+            .stderr(said)
+            .spawn()
+            .expect("the binary starts");
+        let mut node = Self {
+            text,
+            folder,
+            child,
+        };
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while !node
+            .admin_get("/readyz")
+            .await
+            .is_some_and(|(status, _)| status == 200)
+        {
+            let ended = node.child.try_wait().expect("a child can be asked");
+            assert!(
+                ended.is_none() && Instant::now() < deadline,
+                "the node does not start:\n{}",
+                node.said()
+            );
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        node
+    }
+
+    /// What it has said so far.
+    #[must_use]
+    pub fn said(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("said")).unwrap_or_default()
+    }
+
+    /// The lines of its access log so far.
+    #[must_use]
+    pub fn access_log(&self) -> Vec<serde_json::Value> {
+        let text =
+            std::fs::read_to_string(self.folder.path().join("access.log")).unwrap_or_default();
+        text.lines()
+            .map(|line| serde_json::from_str(line).expect("a line of JSON"))
+            .collect()
+    }
+
+    /// Where its configuration is.
+    #[must_use]
+    pub fn regions(&self) -> PathBuf {
+        self.folder.path().join("regions")
+    }
+
+    /// Its data folder.
+    #[must_use]
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// Its public door.
+    #[must_use]
+    pub fn door(&self) -> SocketAddr {
+        self.text.regions[0].nodes[0].3
+    }
+
+    /// Its admin door.
+    #[must_use]
+    pub fn admin(&self) -> SocketAddr {
+        self.text.regions[0].nodes[0].2
+    }
+
+    /// Its process number.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Asks its admin door: status and body.
+    pub async fn admin_get(&self, path: &str) -> Option<(u16, String)> {
+        let mut client = Client::new(self.admin());
+        let answer = client.get(path, &[]).await.ok()?;
+        Some((answer.status, answer.body))
+    }
+
+    /// The value of a metric, all its series with these words in them added up.
+    ///
+    /// # Panics
+    /// If the node does not answer.
+    pub async fn metric(&self, name: &str, words: &[&str]) -> f64 {
+        let (_, text) = self.admin_get("/metrics").await.expect("metrics");
+        let wanted = |line: &&str| {
+            let rest = line.strip_prefix(name);
+            rest.is_some_and(|r| r.starts_with(['{', ' ']))
+                && words.iter().all(|word| line.contains(word))
+        };
+        let value = |line: &str| {
+            line.rsplit(' ')
+                .next()
+                .and_then(|v| v.parse::<f64>().ok())
+                .unwrap_or(0.0)
+        };
+        text.lines().filter(wanted).map(value).sum()
+    }
+
+    /// Makes a key.
+    ///
+    /// # Panics
+    /// If the node makes none.
+    #[must_use]
+    pub fn key(&self, consumer: &str) -> String {
+        let output = self.keys(&["create", "--consumer", consumer, "--quiet"]);
+        assert_eq!(output.code, 0, "{}", output.err);
+        output.out.trim().to_owned()
+    }
+
+    /// Runs `tidegate keys`.
+    pub fn keys(&self, args: &[&str]) -> Output {
+        let admin = self.admin().to_string();
+        tidegate(&[&["keys", "--admin", &admin], args].concat())
+    }
+
+    /// Sends a signal.
+    ///
+    /// # Panics
+    /// If `kill` cannot be run.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill")
+            .args([&format!("-{name}"), &self.pid().to_string()])
+            .status();
+        assert!(sent.expect("kill runs").success());
+    }
+
+    /// Waits until it has ended: its exit code.
+    ///
+    /// # Panics
+    /// If it does not end within `patience`.
+    pub async fn ended(&mut self, patience: Duration) -> i32 {
+        let deadline = Instant::now() + patience;
+        loop {
+            if let Some(status) = self.child.try_wait().expect("a child can be asked") {
+                return status.code().unwrap_or(-1);
+            }
+            assert!(
+                Instant::now() < deadline,
+                "the node does not end:\n{}",
+                self.said()
+            );
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _gone = self.child.kill();
+        let _reaped = self.child.wait();
+    }
+}
