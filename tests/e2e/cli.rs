@@ -56,7 +56,7 @@ fn check_reports_every_problem_and_exits_with_2() {
         "did you mean `echo`?",
         "found `many`",
         "world.yaml:",
-        "has 3 errors",
+        "has 4 errors",
     ] {
         assert!(output.out.contains(says), "{says}:\n{}", output.out);
     }

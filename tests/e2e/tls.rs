@@ -26,7 +26,7 @@ async fn curl_speaks_every_protocol_on_every_door() {
             &encrypted,
             "2",
         ),
-        (&["--http1.0"], &plain, "1.1"),
+        (&["--http1.0"], &plain, "1"),
     ] {
         let args = [
             &[

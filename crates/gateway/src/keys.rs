@@ -179,17 +179,22 @@ impl Keys {
     }
 
     async fn keep(&self, items: Vec<KeyItem>) -> Result<(), KeyError> {
-        self.apply(&items);
-        let store = self.store.clone();
-        blocking(move || store.keep(&items)).await.map(|_| ())
+        self.revoke_cached(&items);
+        let (store, kept) = (self.store.clone(), items.clone());
+        let result = blocking(move || store.keep(&kept)).await.map(|_| ());
+        for item in &items {
+            if let KeyItem::Created(record) = item {
+                self.cache.created(record, self.clock.mono());
+            }
+        }
+        result
     }
 
-    /// Brings the cache in step with facts.
-    fn apply(&self, items: &[KeyItem]) {
+    /// Refuses revoked keys from now on. That does not wait for the disk.
+    fn revoke_cached(&self, items: &[KeyItem]) {
         for item in items {
-            match item {
-                KeyItem::Created(record) => self.cache.created(record.kid),
-                KeyItem::Revoked { kid, .. } => self.cache.revoke(*kid, self.clock.mono()),
+            if let KeyItem::Revoked { kid, .. } = item {
+                self.cache.revoke(*kid, self.clock.mono());
             }
         }
     }

@@ -173,14 +173,10 @@ impl KeyCache {
         shard.known.insert(kid, entry, self.known_per_half());
     }
 
-    /// A key was made: should it have been asked for before, that it did not exist is no longer
-    /// true.
-    pub fn created(&self, kid: KeyId) {
-        let mut shard = self
-            .shard(&kid)
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        shard.unknown.remove(&kid);
+    /// A key was made. It is known from now on, so that an answer of the store that was under way
+    /// before does not make it unknown again.
+    pub fn created(&self, record: &KeyRecord, now: Mono) {
+        self.fill(record.kid, Some((Arc::new(record.clone()), false)), now);
     }
 
     /// How many known and unknown keys are held.
@@ -314,6 +310,14 @@ mod tests {
             Lookup::Known(record(1)),
             "made meanwhile"
         );
+    }
+
+    #[test]
+    fn a_key_made_while_it_was_asked_for_is_known() {
+        let cache = KeyCache::new(CacheSpec::default());
+        cache.created(&record(1), at(0));
+        cache.fill(kid(1), None, at(1));
+        assert_eq!(cache.lookup(&kid(1), at(1)), Lookup::Known(record(1)));
     }
 
     #[test]

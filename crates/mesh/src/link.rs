@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use quinn::{
-    Connection, Endpoint, EndpointConfig, Incoming, Runtime, ServerConfig, TokioRuntime,
-    TransportConfig, VarInt,
+    Connection, Endpoint, Incoming, Runtime, ServerConfig, TokioRuntime, TransportConfig, VarInt,
 };
 use rustls::pki_types::CertificateDer;
 use tidegate_model::NodeId;
@@ -110,7 +109,7 @@ impl Mesh {
         };
         let mut server = ServerConfig::with_crypto(Arc::clone(&tls.server) as Arc<_>);
         server.transport_config(transport());
-        let config = EndpointConfig::default();
+        let config = tls.endpoint.clone();
         let endpoint = Endpoint::new_with_abstract_socket(config, Some(server), socket, runtime)
             .map_err(io)?;
         let mesh = Arc::new(Self {

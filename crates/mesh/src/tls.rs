@@ -3,7 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use ::aws_lc_rs::hmac;
+use quinn::EndpointConfig;
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
+use quinn_proto::RandomConnectionIdGenerator;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -36,6 +39,7 @@ pub enum TlsError {
 pub struct PeerTls {
     pub(crate) client: Arc<QuicClientConfig>,
     pub(crate) server: Arc<QuicServerConfig>,
+    pub(crate) endpoint: EndpointConfig,
 }
 
 impl std::fmt::Debug for PeerTls {
@@ -78,6 +82,7 @@ impl PeerTls {
             let why = format!("this certificate is not for the node {node}");
             return Err(TlsError::File { path: own, why });
         }
+        let endpoint = endpoint(key.secret_der());
         let mut roots = RootCertStore::empty();
         for certificate in ca {
             roots.add(certificate).map_err(|error| unfit(&error))?;
@@ -105,8 +110,23 @@ impl PeerTls {
         Ok(Self {
             client: Arc::new(QuicClientConfig::try_from(client).map_err(|error| unfit(&error))?),
             server: Arc::new(QuicServerConfig::try_from(server).map_err(|error| unfit(&error))?),
+            endpoint,
         })
     }
+}
+
+/// How a node tells peers that it has forgotten their links, since it was started again: by a
+/// stateless reset (RFC 9000 section 10.3), whose secret must be the same as before. It comes from
+/// the node's private key. Without it a peer would speak into the void until its link is idle.
+fn endpoint(key: &[u8]) -> EndpointConfig {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, key);
+    let secret = hmac::sign(&key, b"tidegate mesh: stateless reset");
+    let reset_key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_ref());
+    let mut config = EndpointConfig::new(Arc::new(reset_key));
+    // quinn's own ids are signed by a key of the process, and those of the one before are ignored
+    // rather than reset.
+    config.cid_generator(|| Box::new(RandomConnectionIdGenerator::default()));
+    config
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {

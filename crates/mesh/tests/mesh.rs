@@ -77,6 +77,44 @@ async fn messages_arrive_with_the_proven_name_of_their_sender() {
 }
 
 #[tokio::test]
+async fn a_peer_that_was_started_again_is_heard_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let nodes: Vec<NodeId> = ["us/a", "eu/a"]
+        .iter()
+        .map(|n| n.parse().unwrap())
+        .collect();
+    init_certs(folder.path(), &nodes, &[], now()).unwrap();
+    let (a_addr, b_addr) = (free_addr(), free_addr());
+    let (a, _) = start(folder.path(), "us/a", a_addr, None);
+    let to: NodeId = "eu/a".parse().unwrap();
+    // A runtime that is dropped says no goodbye, like a process that is killed.
+    let first_life = tokio::runtime::Runtime::new().unwrap();
+    let (b, mut at_b) = {
+        let _within = first_life.enter();
+        start(folder.path(), "eu/a", b_addr, None)
+    };
+    a.send(to.clone(), b_addr, Bytes::from_static(b"once"), false);
+    assert!(next(&mut at_b).await.is_some());
+    first_life.shutdown_background();
+    drop((b, at_b));
+
+    let started = Instant::now();
+    let (_b, mut at_b) = loop {
+        // Until the address is free.
+        let started_again = std::panic::catch_unwind(|| start(folder.path(), "eu/a", b_addr, None));
+        if let Ok(started_again) = started_again {
+            break started_again;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    };
+    while at_b.try_recv().is_err() {
+        assert!(started.elapsed() < Duration::from_secs(5), "not heard");
+        a.send(to.clone(), b_addr, Bytes::from_static(b"again"), false);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
 async fn another_clusters_certificate_opens_nothing() {
     let (ours, theirs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let node: NodeId = "us/a".parse().unwrap();

@@ -38,6 +38,8 @@ pub(crate) struct Activity {
     header: Duration,
     idle: Duration,
     state: Cell<State>,
+    /// Read since the last complete header section.
+    head_bytes: Cell<usize>,
     /// Requests being served, and until when each may be.
     requests: RefCell<Vec<(u64, Option<Mono>)>>,
     started: Cell<u64>,
@@ -52,16 +54,23 @@ impl Activity {
             header,
             idle,
             state,
+            head_bytes: Cell::new(0),
             requests: RefCell::default(),
             started: Cell::new(0),
         })
     }
 
     /// Bytes have arrived.
-    pub(crate) fn read(&self) {
+    pub(crate) fn read(&self, bytes: usize) {
+        self.head_bytes.set(self.head_bytes.get() + bytes);
         if let State::Idle(_) = self.state.get() {
             self.state.set(State::Head(self.clock.mono()));
         }
+    }
+
+    /// Whether a header section longer than `max` is being sent.
+    pub(crate) fn head_exceeds(&self, max: usize) -> bool {
+        matches!(self.state.get(), State::Head(_)) && self.head_bytes.get() >= max
     }
 
     /// A request is complete up to its body.
@@ -69,6 +78,7 @@ impl Activity {
         let number = self.started.get();
         self.started.set(number + 1);
         self.state.set(State::Busy);
+        self.head_bytes.set(0);
         self.requests.borrow_mut().push((number, None));
         Busy {
             activity: Rc::clone(self),
@@ -80,6 +90,7 @@ impl Activity {
         let mut requests = self.requests.borrow_mut();
         requests.retain(|(known, _)| *known != number);
         if requests.is_empty() {
+            self.head_bytes.set(0);
             self.state.set(State::Idle(self.clock.mono()));
         }
     }
@@ -196,7 +207,7 @@ mod tests {
             None,
             "and may be idle for a while"
         );
-        activity.read();
+        activity.read(1);
         assert_eq!(
             ends_after(&mut watchdog, ms(150)).await,
             Some(Cut::HeaderTimeout)

@@ -102,6 +102,7 @@ async fn serve_http<S: ServeRequest, T: AsyncRead + AsyncWrite + Unpin + 'static
         streams_max,
         ..
     } = *hall.settings;
+    let buffer_max = header_max.max(BUFFER_MIN);
     let activity = Activity::new(hall.clock, header, idle);
     let io = TokioIo::new(Watched::new(ahead, stream, Rc::clone(&activity)));
     let facts = Rc::new(facts);
@@ -117,13 +118,15 @@ async fn serve_http<S: ServeRequest, T: AsyncRead + AsyncWrite + Unpin + 'static
             async move { Ok::<_, std::convert::Infallible>(answer.await) }
         })
     };
-    let watchdog = Watchdog::new(activity);
+    let watchdog = Watchdog::new(Rc::clone(&activity));
     let ended = match facts.protocol {
         Protocol::Http1 => {
             let mut builder = http1::Builder::new();
             builder
+                // Who comes while the node drains gets one answer.
+                .keep_alive(hall.stopping.phase() < Phase::Draining)
                 .header_read_timeout(None)
-                .max_buf_size(header_max.max(BUFFER_MIN));
+                .max_buf_size(buffer_max);
             let conn = builder.serve_connection(io, service);
             until_end(conn, watchdog, hall.stopping.clone(), |conn| {
                 conn.graceful_shutdown()
@@ -150,6 +153,12 @@ async fn serve_http<S: ServeRequest, T: AsyncRead + AsyncWrite + Unpin + 'static
     let cut = match ended {
         End::Cut(why) => Some(why),
         End::Served(Ok(())) => None,
+        // hyper reports what it met when it closed, which hides why it closed.
+        End::Served(Err(_))
+            if facts.protocol == Protocol::Http1 && activity.head_exceeds(buffer_max) =>
+        {
+            Some(Cut::HeaderTooLarge)
+        }
         End::Served(Err(error)) => Some(reason(&error)),
     };
     if let Some(why) = cut {

@@ -38,12 +38,14 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
             let n = self.ahead.len().min(buf.remaining());
             buf.put_slice(&self.ahead[..n]);
             self.ahead.advance(n);
+            self.activity.read(n);
             return Poll::Ready(Ok(()));
         }
         let before = buf.filled().len();
         let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
-        if buf.filled().len() > before {
-            self.activity.read();
+        let bytes = buf.filled().len() - before;
+        if bytes > 0 {
+            self.activity.read(bytes);
         }
         polled
     }

@@ -4,6 +4,7 @@
 //! sent, only a request that is idempotent, has no body, and met a connection that the service
 //! closed just then is sent again, once.
 
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -94,12 +95,9 @@ impl Errand<'_> {
                 .filter(|idle| *idle > DOUBTFUL_AFTER)
                 .and_then(|_| spare_head(&request));
             let sent_at = self.proxy.shared.clock.mono();
-            let wait = self.pool.spec.first_byte_timeout.get();
-            let due = (Instant::now() + wait).min(self.until);
-            let answer =
-                tokio::time::timeout_at(due, lease.sender().try_send_request(request)).await;
+            let answer = self.in_time(lease.sender().try_send_request(request)).await;
             match answer {
-                Ok(Ok(response)) => {
+                Some(Ok(response)) => {
                     story.first_byte = Some(self.proxy.shared.clock.mono().since(sent_at));
                     return if response.status() == StatusCode::SWITCHING_PROTOCOLS {
                         // We never asked for that.
@@ -109,7 +107,7 @@ impl Errand<'_> {
                         Ok((response, lease))
                     };
                 }
-                Ok(Err(mut error)) => match (error.take_message(), spare) {
+                Some(Err(mut error)) => match (error.take_message(), spare) {
                     (Some(unsent), _) if !fresh => {
                         request = unsent;
                         fresh = true;
@@ -127,11 +125,39 @@ impl Errand<'_> {
                         return Err(Trouble::Final(client.unwrap_or(Refusal::BadAnswer)));
                     }
                 },
-                Err(_) => {
+                None => {
                     lease.failed(PoolFailure::FirstByteTimeout);
-                    let client = self.upload.refusal();
-                    return Err(Trouble::Final(client.unwrap_or(Refusal::UpstreamTimeout)));
+                    let refusal = match self.upload.refusal() {
+                        Some(refusal) => refusal,
+                        None if self.upload.awaited() => Refusal::BodyTimeout,
+                        None => Refusal::UpstreamTimeout,
+                    };
+                    return Err(Trouble::Final(refusal));
                 }
+            }
+        }
+    }
+
+    /// Waits for an answer's head: until the exchange's time is over, or the service has neither
+    /// answered nor taken more of the client's body for its first-byte time.
+    async fn in_time<T>(&self, answer: impl Future<Output = T>) -> Option<T> {
+        let wait = self.pool.spec.first_byte_timeout.get();
+        let mut answer = pin!(answer);
+        let mut due = (Instant::now() + wait).min(self.until);
+        loop {
+            if let Ok(answer) = tokio::time::timeout_at(due, answer.as_mut()).await {
+                return Some(answer);
+            }
+            let now = Instant::now();
+            let since = match self.upload.moved_at() {
+                // The time of bodies counts, and ends the exchange by itself.
+                _ if self.upload.awaited() => now,
+                Some(moved_at) => moved_at,
+                None => return None,
+            };
+            due = (since + wait).min(self.until);
+            if due <= now {
+                return None;
             }
         }
     }

@@ -17,12 +17,24 @@ use tokio::time::{Instant, Sleep};
 #[derive(Debug, Default)]
 pub(crate) struct UploadFacts {
     bytes: Cell<u64>,
+    awaited: Cell<bool>,
+    moved_at: Cell<Option<Instant>>,
     fault: Cell<Option<Fault>>,
 }
 
 impl UploadFacts {
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes.get()
+    }
+
+    /// Whether it is the client that everybody waits for, rather than the service.
+    pub(crate) fn awaited(&self) -> bool {
+        self.awaited.get()
+    }
+
+    /// When some of it was last handed on, if any was.
+    pub(crate) fn moved_at(&self) -> Option<Instant> {
+        self.moved_at.get()
     }
 
     /// Why the body broke off, if it did.
@@ -105,8 +117,15 @@ impl Upload {
         Poll::Ready(Some(Err(fault)))
     }
 
+    fn moved(&mut self) {
+        self.sleep = None;
+        self.facts.awaited.set(false);
+        self.facts.moved_at.set(Some(Instant::now()));
+    }
+
     fn wait(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
         let (idle, until) = (self.idle, self.until);
+        self.facts.awaited.set(true);
         let sleep = self.sleep.get_or_insert_with(|| {
             let due = (Instant::now() + idle).min(until);
             Box::pin(tokio::time::sleep_until(due))
@@ -132,10 +151,13 @@ impl Body for Upload {
         };
         match Pin::new(body).poll_frame(cx) {
             Poll::Pending => this.wait(cx),
-            Poll::Ready(None) => Poll::Ready(None),
+            Poll::Ready(None) => {
+                this.moved();
+                Poll::Ready(None)
+            }
             Poll::Ready(Some(Err(_))) => this.fail(Fault::Broken),
             Poll::Ready(Some(Ok(frame))) => {
-                this.sleep = None;
+                this.moved();
                 let bytes = frame.data_ref().map_or(0, Bytes::len) as u64;
                 this.facts.bytes.set(this.facts.bytes.get() + bytes);
                 match this.left.checked_sub(bytes) {
