@@ -86,7 +86,7 @@ async fn up_starts_shows_and_leaves_nothing_behind() {
     ] {
         assert!(said.contains(says), "{says}:\n{said}");
     }
-    let second = world.tidegate(&["up"]);
+    let second = world.tidegate(&["up", "--regions", &world.regions().display().to_string()]);
     assert!(
         second.code == 1 && second.err.contains("a world runs already"),
         "{}",

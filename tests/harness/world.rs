@@ -75,6 +75,12 @@ impl World {
         std::fs::read_to_string(self.folder.path().join("said")).unwrap_or_default()
     }
 
+    /// The folder with its configuration.
+    #[must_use]
+    pub fn regions(&self) -> PathBuf {
+        self.folder.path().join("regions")
+    }
+
     /// Its data folder.
     #[must_use]
     pub fn data(&self) -> PathBuf {
@@ -117,9 +123,9 @@ impl World {
         let data = self.data().display().to_string();
         let output = tidegate(&[
             "keys",
+            "create",
             "--data",
             &data,
-            "create",
             "--consumer",
             consumer,
             "--quiet",

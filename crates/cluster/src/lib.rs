@@ -8,6 +8,7 @@
 
 mod border;
 mod codec;
+mod hearing;
 mod ledger;
 mod member;
 mod membership;

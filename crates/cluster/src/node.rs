@@ -277,7 +277,7 @@ impl Node {
             let peers = self.peers.of(audience);
             for (i, reports) in reports.into_iter().enumerate() {
                 let heard = if i == 0 {
-                    self.replicator.heard_list(now.mono)
+                    self.replicator.hearing().list(now.mono)
                 } else {
                     Vec::new()
                 };
@@ -550,16 +550,14 @@ impl Node {
         let nodes = of_region
             .map(|known| self.node_status(&known.report, known.as_of, home, now))
             .collect();
-        let heard = self.replicator.heard_at(region);
+        let hearing = self.replicator.hearing();
+        let heard = hearing.heard_at(region);
         RegionStatus {
             region: region.clone(),
             home,
-            presence: presence_word(self.replicator.presence(region)).to_owned(),
+            presence: presence_word(hearing.presence(region, now)).to_owned(),
             staleness_ms: heard.map(|at| now.since(at).as_millis() as u64),
-            announced: self
-                .replicator
-                .announced()
-                .map(|announced| announced.contains(region)),
+            announced: hearing.announced(region),
             nodes,
         }
     }

@@ -1,4 +1,4 @@
-//! Which counts go to whom, and when; and which regions can be heard.
+//! Which counts go to whom, and when.
 //!
 //! News waits 10 ms for company on its way to the region's nodes and 20 ms on its way to other
 //! regions, where only border nodes send it. What is lost on the way is found by comparing digests
@@ -9,17 +9,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidegate_limit::{
-    Absorbed, Audience, Batch, Counters, Digest, Presence, RegionPresence, Table,
-};
+use tidegate_limit::{Absorbed, Audience, Batch, Counters, Digest, RegionPresence, Table};
 use tidegate_model::{Mono, NodeId, Now, RegionId};
 
+use crate::hearing::Hearing;
 use crate::outbox::{Notice, Outbox, Peer};
 use crate::spec::{
-    ASK_AGAIN, COMPARE, DATAGRAMS_PER_FLUSH, FLUSH_MATES, FLUSH_WORLD, HEARD_WITHIN, LEARN_WITHIN,
-    RECONCILE, REFRESH, ROWS_PER_DATAGRAM, ROWS_PER_PART, SILENT_AFTER, SWEEP,
+    ASK_AGAIN, COMPARE, DATAGRAMS_PER_FLUSH, FLUSH_MATES, FLUSH_WORLD, LEARN_WITHIN, REFRESH,
+    ROWS_PER_DATAGRAM, ROWS_PER_PART, SWEEP,
 };
-use crate::{ClusterSpec, Heard, Message};
+use crate::{ClusterSpec, Message};
 
 /// Who can be written to at the moment.
 #[derive(Debug, Default)]
@@ -42,14 +41,9 @@ impl Peers {
 #[derive(Debug)]
 pub(crate) struct Replicator {
     counters: Counters,
-    home: RegionId,
-    /// When each other region was last heard, by us or by a mate.
-    heard: BTreeMap<RegionId, Mono>,
-    silent: BTreeSet<RegionId>,
-    /// Silent regions that are heard again, and since when.
-    returning: BTreeMap<RegionId, Mono>,
-    /// Regions that routing says are announced, if it says anything.
-    announced: Option<BTreeSet<RegionId>>,
+    hearing: Hearing,
+    /// What the counters were told of other regions last.
+    told: Vec<RegionPresence>,
     learning: Learning,
     flush_at: [Option<Mono>; 2],
     refresh_at: Mono,
@@ -79,13 +73,10 @@ struct Answer {
 
 impl Replicator {
     pub(crate) fn new(spec: &ClusterSpec, table: Arc<Table>, now: Mono) -> Self {
-        let mut replicator = Self {
+        Self {
             counters: Counters::new(table, spec.counters()),
-            home: spec.node.region.clone(),
-            heard: BTreeMap::new(),
-            silent: BTreeSet::new(),
-            returning: BTreeMap::new(),
-            announced: None,
+            hearing: Hearing::new(spec.node.region.clone(), &spec.regions, now),
+            told: Vec::new(),
             learning: Learning::Waiting {
                 until: now + LEARN_WITHIN,
                 asked: BTreeMap::new(),
@@ -96,27 +87,13 @@ impl Replicator {
             compare_at: now + COMPARE,
             compared: 0,
             absorbed: Absorbed::default(),
-        };
-        replicator.set_regions(&spec.regions, now);
-        replicator
-    }
-
-    fn set_regions(&mut self, regions: &[RegionId], now: Mono) {
-        // A region that was never heard gets the benefit of the doubt for as long as one that has
-        // just fallen silent.
-        let others = regions.iter().filter(|region| **region != self.home);
-        let old = std::mem::take(&mut self.heard);
-        self.heard = others
-            .map(|r| (r.clone(), old.get(r).copied().unwrap_or(now)))
-            .collect();
-        self.silent.retain(|region| self.heard.contains_key(region));
-        self.returning
-            .retain(|region, _| self.silent.contains(region));
+        }
     }
 
     pub(crate) fn reconfigure(&mut self, regions: &[RegionId], now: Now) {
-        self.set_regions(regions, now.mono);
+        self.hearing.set_regions(regions, now.mono);
         self.counters.reconfigure(regions.to_vec(), now);
+        self.told.clear();
         self.tell_presence(now);
     }
 
@@ -135,96 +112,45 @@ impl Replicator {
 
     // Hearing of regions.
 
+    pub(crate) const fn hearing(&self) -> &Hearing {
+        &self.hearing
+    }
+
     pub(crate) fn hear(&mut self, region: &RegionId, as_of: Mono) {
-        if let Some(heard) = self.heard.get_mut(region) {
-            *heard = (*heard).max(as_of);
-        }
-    }
-
-    pub(crate) fn heard_list(&self, now: Mono) -> Vec<Heard> {
-        let age = |at: Mono| u32::try_from(now.since(at).as_millis()).unwrap_or(u32::MAX);
-        self.heard
-            .iter()
-            .map(|(region, at)| Heard {
-                region: region.clone(),
-                age_ms: age(*at),
-            })
-            .collect()
-    }
-
-    pub(crate) fn heard_at(&self, region: &RegionId) -> Option<Mono> {
-        self.heard.get(region).copied()
-    }
-
-    pub(crate) fn presence(&self, region: &RegionId) -> Presence {
-        let announced = self
-            .announced
-            .as_ref()
-            .is_none_or(|announced| announced.contains(region));
-        match (self.silent.contains(region), announced) {
-            (false, _) => Presence::Reachable,
-            (true, true) => Presence::Silent,
-            (true, false) => Presence::Withdrawn,
-        }
+        self.hearing.hear(region, as_of);
     }
 
     /// Takes in which regions routing says are announced; `None` if it cannot say.
     pub(crate) fn set_announced(&mut self, announced: Option<BTreeSet<RegionId>>, now: Now) {
-        self.announced = announced;
+        self.hearing.set_announced(announced, now.mono);
         self.tell_presence(now);
     }
 
-    pub(crate) fn announced(&self) -> Option<&BTreeSet<RegionId>> {
-        self.announced.as_ref()
-    }
-
     fn listen(&mut self, now: Now, out: &mut Outbox) {
-        let mut changed = false;
-        for (region, at) in &self.heard {
-            let age = now.mono.since(*at);
-            if !self.silent.contains(region) {
-                if age >= SILENT_AFTER {
-                    self.silent.insert(region.clone());
-                    out.notice(Notice::Region {
-                        region: region.clone(),
-                        heard: false,
-                    });
-                    changed = true;
-                }
-                continue;
-            }
-            if age >= HEARD_WITHIN {
-                self.returning.remove(region);
-                continue;
-            }
-            // Whoever was apart has much to tell the other. Until that is told, each goes on
-            // keeping to its share: what the other spent meanwhile is not known yet.
-            let since = *self.returning.entry(region.clone()).or_insert_with(|| {
-                self.compare_at = now.mono;
-                now.mono
-            });
-            if now.mono.since(since) >= RECONCILE {
-                self.returning.remove(region);
-                self.silent.remove(region);
-                out.notice(Notice::Region {
-                    region: region.clone(),
-                    heard: true,
-                });
-                changed = true;
-            }
+        let changes = self.hearing.tick(now.mono);
+        if !changes.returning.is_empty() {
+            self.compare_at = now.mono;
         }
-        if changed {
-            self.tell_presence(now);
+        let lost = changes.lost.into_iter().map(|region| (region, false));
+        let back = changes.back.into_iter().map(|region| (region, true));
+        for (region, heard) in lost.chain(back) {
+            out.notice(Notice::Region { region, heard });
         }
+        self.tell_presence(now);
     }
 
     fn tell_presence(&mut self, now: Now) {
-        let presence = |region: &RegionId| RegionPresence {
-            region: region.clone(),
-            presence: self.presence(region),
-        };
-        let all: Vec<_> = self.heard.keys().map(presence).collect();
-        self.counters.set_presence(&all, now);
+        let all = self.hearing.all(now.mono);
+        let all: Vec<_> = all
+            .map(|(region, presence)| RegionPresence {
+                region: region.clone(),
+                presence,
+            })
+            .collect();
+        if all != self.told {
+            self.counters.set_presence(&all, now);
+            self.told = all;
+        }
     }
 
     // Sending counts.

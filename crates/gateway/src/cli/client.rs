@@ -21,10 +21,15 @@ const TIMEOUT: Duration = Duration::from_secs(15);
 pub(crate) struct Target {
     /// The admin door to ask: ADDRESS:PORT. By default a node of the world that `up` started, or
     /// 127.0.0.1:9901.
-    #[arg(long, env = "TIDEGATE_ADMIN", value_name = "ADDRESS:PORT")]
+    #[arg(
+        long,
+        global = true,
+        env = "TIDEGATE_ADMIN",
+        value_name = "ADDRESS:PORT"
+    )]
     pub(crate) admin: Option<SocketAddr>,
     /// The data folder, where a running world is written down.
-    #[arg(long, default_value = "data", value_name = "DIR")]
+    #[arg(long, global = true, default_value = "data", value_name = "DIR")]
     pub(crate) data: std::path::PathBuf,
 }
 

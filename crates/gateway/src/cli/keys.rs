@@ -22,10 +22,15 @@ pub(crate) struct Args {
     #[command(flatten)]
     target: Target,
     /// Work on the store of this node, which does not run, instead of asking a running one.
-    #[arg(long, value_name = "REGION/NAME", conflicts_with = "admin")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "REGION/NAME",
+        conflicts_with = "admin"
+    )]
     offline: Option<NodeId>,
     /// The folder with world.yaml, for --offline.
-    #[arg(long, default_value = "regions", value_name = "DIR")]
+    #[arg(long, global = true, default_value = "regions", value_name = "DIR")]
     regions: PathBuf,
     #[command(subcommand)]
     command: Command,
