@@ -67,10 +67,10 @@ impl Node {
             child,
         };
         let deadline = Instant::now() + Duration::from_secs(30);
-        while !node
+        while node
             .admin_get("/readyz")
             .await
-            .is_some_and(|(status, _)| status == 200)
+            .is_none_or(|(status, _)| status != 200)
         {
             let ended = node.child.try_wait().expect("a child can be asked");
             assert!(

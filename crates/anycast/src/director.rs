@@ -127,13 +127,13 @@ mod tests {
     #[tokio::test]
     async fn a_session_tells_hears_and_comes_back() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let (sender, mut said) = mpsc::unbounded_channel();
+        let (sender, mut said) = mpsc::channel(64);
         let announcement = Announcement {
             node: "us/a".parse().unwrap(),
             announce: false,
             doors: BTreeMap::new(),
         };
-        let say = move |spoken| sender.send(spoken).expect("the test listens");
+        let say = move |spoken| sender.try_send(spoken).expect("the test listens");
         let director = Director::start(listener.local_addr().unwrap(), announcement, say);
         for round in 0..2 {
             let (stream, _) = listener.accept().await.unwrap();

@@ -212,10 +212,10 @@ impl Membership {
         while let Some(notification) = self.runtime.to_notify() {
             match notification {
                 OwnedNotification::MemberUp(member) => {
-                    self.changes.push_back(Change::Up(member.node))
+                    self.changes.push_back(Change::Up(member.node));
                 }
                 OwnedNotification::MemberDown(member) => {
-                    self.changes.push_back(Change::Down(member.node))
+                    self.changes.push_back(Change::Down(member.node));
                 }
                 OwnedNotification::Rejoin(_) => self.changes.push_back(Change::Rejoined),
                 OwnedNotification::Rename(..)

@@ -94,7 +94,7 @@ impl Reader<'_> {
                 Err(error) => error,
             };
             if !error.silent {
-                let range = error.range.unwrap_or(tree.range.clone());
+                let range = error.range.unwrap_or_else(|| tree.range.clone());
                 let mut problem =
                     Diagnostic::error(error.message, self.source.span(range), error.label);
                 problem.hint = error.hint;
@@ -137,8 +137,8 @@ impl Reader<'_> {
 
 #[derive(Debug, Default)]
 struct Error {
-    message: String,
-    label: String,
+    message: Box<str>,
+    label: Box<str>,
     hint: Option<String>,
     range: Option<Range<usize>>,
     /// The smallest value that contains the error and can be left out.
@@ -172,8 +172,8 @@ impl Error {
 impl de::Error for Error {
     fn custom<T: fmt::Display>(message: T) -> Self {
         Self {
-            message: message.to_string(),
-            label: "here".to_owned(),
+            message: message.to_string().into(),
+            label: "here".into(),
             ..Self::default()
         }
     }
@@ -202,8 +202,8 @@ impl de::Error for Error {
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
         let choices = expected.join(", ");
         Self {
-            message: format!("`{variant}` is not one of {choices}"),
-            label: "not a choice here".to_owned(),
+            message: format!("`{variant}` is not one of {choices}").into(),
+            label: "not a choice here".into(),
             hint: nearest(variant, expected.iter().copied())
                 .map(|name| format!("did you mean `{name}`?")),
             ..Self::default()
@@ -212,8 +212,8 @@ impl de::Error for Error {
 
     fn missing_field(field: &'static str) -> Self {
         Self {
-            message: format!("`{field}` is missing"),
-            label: format!("add `{field}:` to this"),
+            message: format!("`{field}` is missing").into(),
+            label: format!("add `{field}:` to this").into(),
             missing: Some(field),
             ..Self::default()
         }
@@ -224,8 +224,8 @@ impl Error {
     fn wanted(expected: &str, found: &str) -> Self {
         let message = format!("expected {expected}, found {found}");
         Self {
-            message,
-            label: format!("expected {expected}"),
+            message: message.into(),
+            label: format!("expected {expected}").into(),
             ..Self::default()
         }
     }
@@ -240,14 +240,14 @@ impl<'n> De<'n> {
     fn scalar(&self, expected: &str) -> Result<(&'n str, bool), Error> {
         match &self.node.value {
             Value::Scalar { text, plain } if !self.node.is_null() => Ok((text, *plain)),
-            _ => Err(Error::wanted(&expected, self.node.kind()).at(self.node)),
+            _ => Err(Error::wanted(expected, self.node.kind()).at(self.node)),
         }
     }
 
     fn number<T: std::str::FromStr>(&self, expected: &str) -> Result<T, Error> {
         let (text, plain) = self.scalar(expected)?;
         let number = if plain { text.parse().ok() } else { None };
-        number.ok_or_else(|| Error::wanted(&expected, &format!("`{text}`")).at(self.node))
+        number.ok_or_else(|| Error::wanted(expected, &format!("`{text}`")).at(self.node))
     }
 }
 
@@ -641,8 +641,8 @@ impl<'n> VariantAccess<'n> for Choice<'n> {
             Some(content) if !content.is_null() => {
                 let message = format!("`{}` stands alone", self.name);
                 Err(Error {
-                    message,
-                    label: "nothing may follow".to_owned(),
+                    message: message.into(),
+                    label: "nothing may follow".into(),
                     ..Error::default()
                 }
                 .at(content))
@@ -656,8 +656,8 @@ impl<'n> VariantAccess<'n> for Choice<'n> {
             let message = format!("`{}` needs a value", self.name);
             let label = format!("write `{}: ...`", self.name);
             return Err(Error {
-                message,
-                label,
+                message: message.into(),
+                label: label.into(),
                 ..Error::default()
             }
             .at(self.de.node));
@@ -687,7 +687,7 @@ impl<'n> VariantAccess<'n> for Choice<'n> {
             }
             .deserialize_struct("", fields, visitor),
             None => Err(Error {
-                message: format!("`{}` needs values", self.name),
+                message: format!("`{}` needs values", self.name).into(),
                 ..Error::default()
             }
             .at(self.de.node)),

@@ -29,8 +29,11 @@ pub(crate) struct Node {
 pub(crate) enum Value {
     Scalar { text: String, plain: bool },
     List(Vec<Node>),
-    Map(Vec<(Key, Node)>),
+    Map(Entries),
 }
+
+/// What a map holds, in the order of the file.
+pub(crate) type Entries = Vec<(Key, Node)>;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Key {
@@ -281,8 +284,9 @@ impl<'s> Builder<'s, '_> {
         }
     }
 
-    fn map(&mut self, depth: usize) -> Result<(Vec<(Key, Node)>, Option<usize>), Problem> {
-        let mut entries: Vec<(Key, Node)> = Vec::new();
+    /// The entries, and where the last of them ends.
+    fn map(&mut self, depth: usize) -> Result<(Entries, Option<usize>), Problem> {
+        let mut entries = Entries::new();
         loop {
             let (event, range) = self.next()?;
             if event == Event::MappingEnd {

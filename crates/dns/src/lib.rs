@@ -49,7 +49,8 @@ impl Dns {
     /// addresses and `localhost` resolve.
     #[must_use]
     pub fn system() -> Self {
-        let resolver = TokioResolver::builder_tokio().and_then(|builder| builder.build());
+        let resolver =
+            TokioResolver::builder_tokio().and_then(hickory_resolver::ResolverBuilder::build);
         if let Err(error) = &resolver {
             tracing::warn!(%error, "No name server is configured: only addresses and localhost resolve.");
         }

@@ -104,7 +104,7 @@ pub(crate) async fn resolve_seeds(
                 addr,
             }),
             Err(error) => {
-                tracing::warn!(%node, %endpoint, %error, "A peer's address cannot be resolved.")
+                tracing::warn!(%node, %endpoint, %error, "A peer's address cannot be resolved.");
             }
         }
     }

@@ -52,7 +52,7 @@ fn log(notice: &Notice) {
             tracing::warn!(%region, "A region is silent: limits keep to this side's share while it is announced.");
         }
         Notice::Learned { from_peer: true } => {
-            tracing::info!("The live counts of other nodes are known.")
+            tracing::info!("The live counts of other nodes are known.");
         }
         Notice::Learned { from_peer: false } => {
             tracing::info!("Nobody was there to ask for live counts; starting from nothing.");

@@ -70,6 +70,9 @@ pub(crate) fn load_folder(folder: &Path) -> Result<(Loaded, Report), Refused> {
 
 /// Reads a region's file and `world.yaml` beside it.
 pub(crate) fn load_region(region: &Path) -> Result<(Loaded, Report), Refused> {
-    let world = region.parent().unwrap_or(Path::new(".")).join(WORLD);
+    let world = region
+        .parent()
+        .unwrap_or_else(|| Path::new("."))
+        .join(WORLD);
     load_node(read(&world)?, read(region)?).map_err(Refused::Wrong)
 }

@@ -48,11 +48,11 @@ impl Place {
         };
         let mesh = options
             .mesh
-            .or(listed.map(|node| node.mesh.value))
+            .or_else(|| listed.map(|node| node.mesh.value))
             .ok_or_else(|| missing("--mesh"))?;
         let admin = options
             .admin
-            .or(listed.map(|node| node.admin.value))
+            .or_else(|| listed.map(|node| node.admin.value))
             .ok_or_else(|| missing("--admin"))?;
         let mut doors = BTreeMap::new();
         for (name, spec) in &region.spec.doors {

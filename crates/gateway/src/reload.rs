@@ -102,7 +102,7 @@ fn changes(services: &Services, place: &Place) -> Vec<String> {
         match services.doors.iter().find(|door| door.name == *name) {
             None => changes.push(format!("the new door `{name}`")),
             Some(door) if door.addr != *addr => {
-                changes.push(format!("the door `{name}` moves to {addr}"))
+                changes.push(format!("the door `{name}` moves to {addr}"));
             }
             Some(_) => {}
         }

@@ -74,10 +74,10 @@ pub(crate) fn run_until_stopped(running: Running, lifeline: bool) -> Result<bool
     if !finished {
         tracing::warn!("Some requests in flight were dropped.");
     }
-    let all_well = cores
-        .into_iter()
-        .map(tidegate_runtime::CoreThread::join)
-        .fold(true, |a, b| a && b);
+    let mut all_well = true;
+    for core in cores {
+        all_well &= core.join();
+    }
     control.block_on(async {
         services.cluster.send(Event::Farewell).await;
         // The farewell is on its way once the machine has been looked at again.

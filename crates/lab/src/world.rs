@@ -102,7 +102,7 @@ impl World {
             doors: BTreeMap::new(),
             addresses: Vec::new(),
         };
-        if let Some(door) = loaded.regions.iter().find_map(|region| plain_door(region)) {
+        if let Some(door) = loaded.regions.iter().find_map(plain_door) {
             world.director.door = door;
         }
         for region in &loaded.regions {
@@ -200,7 +200,7 @@ impl World {
                     let own = spec.doors.get(door).map(|addr| addr.value);
                     Some((
                         door.clone(),
-                        own.or(door_spec.value.listen.as_ref().map(|addr| addr.value))?,
+                        own.or_else(|| door_spec.value.listen.as_ref().map(|addr| addr.value))?,
                     ))
                 });
                 (

@@ -5,35 +5,33 @@
 //! line is drawn again and handed to the table. Which peer is told when is the cluster's affair:
 //! here are only two audiences, the region's own nodes and the other regions.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::hash::{BuildHasherDefault, Hasher};
+mod actors;
+mod packer;
+mod subject;
+
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tidegate_model::{Mono, Now, RegionId};
 
+use self::actors::{ACTORS_MAX, Actors, ME};
+use self::packer::Packer;
+use self::subject::{ActorRow, RATE_OVER, Subjects, subject_entry, worth_telling};
 use crate::digest::shard_of;
 use crate::line::{HORIZON, Line, millis};
 use crate::share::shares;
 use crate::subject::LimitIx;
 use crate::table::Registered;
 use crate::{
-    Actor, Batch, Count, Delta, Digest, Group, LimitId, Presence, RegionPresence, Row, Scope,
-    SubjectKey, Table, Update, Window, WindowIx,
+    Actor, Batch, Count, Digest, Group, Presence, RegionPresence, Scope, SubjectKey, Table, Window,
+    WindowIx,
 };
 
-/// Over which time a rate is averaged.
-const RATE_OVER: Duration = Duration::from_millis(100);
 /// A count that has not changed for so long is the same everywhere, unless a message was lost.
 const SETTLED: Duration = Duration::from_millis(1_500);
-/// Actors remembered at most: nodes times their restarts within two windows.
-const ACTORS_MAX: usize = 4_096;
-/// Actors whose counts of one subject are kept at most; beyond it a row is dropped and counted.
-const ROWS_MAX: usize = 512;
 /// A subject in demand is spoken of at least so often, so that its rate stays believed.
 const RETELL: Duration = Duration::from_millis(250);
-/// Own counts: the actor that this node is.
-const ME: u16 = 0;
 /// The fastest rate that is believed, in tenths a second.
 const RATE_DECI_MAX: u32 = 100_000_000;
 
@@ -80,9 +78,8 @@ pub struct Counters {
     regions: Vec<RegionId>,
     home: RegionId,
     presence: Vec<Presence>,
-    actors: Vec<(Actor, Option<usize>)>,
-    actor_ix: BTreeMap<Actor, u16>,
-    subjects: HashMap<SubjectKey, Subject, BuildHasherDefault<AsHashed>>,
+    actors: Actors,
+    subjects: Subjects,
     /// Subjects that someone is asking for at the moment.
     hot: BTreeMap<SubjectKey, ()>,
     queues: [VecDeque<(SubjectKey, u16)>; 2],
@@ -90,20 +87,6 @@ pub struct Counters {
     /// round.
     sweep_at: usize,
     idle: Vec<bool>,
-}
-
-#[derive(Debug)]
-struct Subject {
-    slot: usize,
-    limit: LimitIx,
-    /// Requests asked for here, decayed over [`RATE_OVER`], and when that was worked out.
-    recent: f64,
-    recent_at: Mono,
-    offered_seen: (WindowIx, u32),
-    /// The first is our own.
-    rows: Vec<ActorRow>,
-    /// What each region was asked for in the last window that all regions were heard in.
-    demand: Option<(WindowIx, Vec<u32>)>,
 }
 
 /// What a peer's update says, in our terms.
@@ -114,76 +97,24 @@ struct Heard {
     as_of: Mono,
 }
 
-#[derive(Debug)]
-struct ActorRow {
-    actor: u16,
-    row: Row,
-    rate: f64,
-    as_of: Mono,
-    changed: Mono,
-    queued: [bool; 2],
-    /// The rate last told to others, and when.
-    told_rate: f64,
-    told_at: Mono,
-}
-
-/// Subjects are hashes already.
-#[derive(Debug, Default)]
-struct AsHashed(u64);
-
-impl Hasher for AsHashed {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, _: &[u8]) {
-        unreachable!("subjects hash as one u64")
-    }
-
-    fn write_u64(&mut self, raw: u64) {
-        self.0 = raw;
-    }
-}
-
 impl Counters {
     /// The counters behind `table`, knowing nothing yet.
     #[must_use]
     pub fn new(table: Arc<Table>, spec: CountersSpec) -> Self {
         let home = spec.actor.node.region.clone();
-        let mut counters = Self {
+        Self {
             idle: vec![false; table.capacity()],
             limits: table.limits(),
             presence: vec![Presence::Reachable; spec.regions.len()],
+            actors: Actors::new(&spec.actor, &spec.regions),
             regions: spec.regions,
             home,
-            actors: Vec::new(),
-            actor_ix: BTreeMap::new(),
-            subjects: HashMap::default(),
+            subjects: Subjects::default(),
             hot: BTreeMap::new(),
             queues: Default::default(),
             sweep_at: 0,
             table,
-        };
-        counters.actor(&spec.actor);
-        counters
-    }
-
-    /// Our number for an actor; `None` when there are too many.
-    fn actor(&mut self, actor: &Actor) -> Option<u16> {
-        if let Some(&ix) = self.actor_ix.get(actor) {
-            return Some(ix);
         }
-        if self.actors.len() == ACTORS_MAX {
-            return None;
-        }
-        let region = self
-            .regions
-            .iter()
-            .position(|region| *region == actor.node.region);
-        let ix = self.actors.len() as u16;
-        self.actors.push((actor.clone(), region));
-        self.actor_ix.insert(actor.clone(), ix);
-        Some(ix)
     }
 
     /// Call when the table's limits or the world's regions have changed.
@@ -192,12 +123,7 @@ impl Counters {
         if self.regions != regions {
             self.presence = vec![Presence::Reachable; regions.len()];
             self.regions = regions;
-            for (actor, region) in &mut self.actors {
-                *region = self
-                    .regions
-                    .iter()
-                    .position(|known| *known == actor.node.region);
-            }
+            self.actors.reorder(&self.regions);
             for subject in self.subjects.values_mut() {
                 subject.demand = None;
             }
@@ -225,9 +151,10 @@ impl Counters {
             .set_silent(silent as f64 / self.regions.len().max(1) as f64);
         // Demand is taken down while everyone can still be heard, so that both sides of a cut share
         // by the same figures.
-        let limits = self.limits.clone();
         for subject in self.subjects.values_mut() {
-            note_demand(subject, &self.actors, &self.presence, &limits, now);
+            if let Some(terms) = self.limits.get(usize::from(subject.limit.0)) {
+                subject.note_demand(terms, &self.actors, &self.presence, now);
+            }
         }
         self.presence = presence;
         self.redraw_all(now);
@@ -326,7 +253,7 @@ impl Counters {
     ) -> Absorbed {
         let mut report = Absorbed::default();
         for delta in &batch.deltas {
-            let Some(actor) = self.actor(&delta.actor) else {
+            let Some(actor) = self.actors.number(&delta.actor, &self.regions) else {
                 report.no_room += delta
                     .groups
                     .iter()
@@ -431,7 +358,7 @@ impl Counters {
             row.changed = now.mono;
         }
         if news {
-            let native = self.actors[usize::from(actor)].0.node.region == self.home;
+            let native = self.actors.get(actor).node.region == self.home;
             // Each row travels once over each step: mates tell the border, the border tells the
             // world, and what comes from the world is passed to the mates.
             match from {
@@ -499,7 +426,7 @@ impl Counters {
         self.each_live(audience, now, |key, _, row| {
             if now.mono.since(row.changed) >= SETTLED {
                 let window = row.row.newest();
-                let actor = &self.actors[usize::from(row.actor)].0;
+                let actor = self.actors.get(row.actor);
                 digest.add(key, actor, window, row.row.count_at(window).admitted);
             }
         });
@@ -598,33 +525,12 @@ impl Counters {
     /// Drops actors that no row names any more.
     fn forget_actors(&mut self) {
         let mut used = vec![false; self.actors.len()];
-        used[usize::from(ME)] = true;
         for row in self.subjects.values().flat_map(|subject| &subject.rows) {
             used[usize::from(row.actor)] = true;
         }
-        let mut renumbered = vec![ME; self.actors.len()];
-        let mut kept = Vec::new();
-        for (old, entry) in self
-            .actors
-            .drain(..)
-            .enumerate()
-            .filter(|(old, _)| used[*old])
-        {
-            renumbered[old] = kept.len() as u16;
-            kept.push(entry);
-        }
-        self.actors = kept;
-        self.actor_ix = self
-            .actors
-            .iter()
-            .enumerate()
-            .map(|(i, (actor, _))| (actor.clone(), i as u16))
-            .collect();
-        for row in self
-            .subjects
-            .values_mut()
-            .flat_map(|subject| &mut subject.rows)
-        {
+        let renumbered = self.actors.keep(&used);
+        let subjects = self.subjects.values_mut();
+        for row in subjects.flat_map(|subject| &mut subject.rows) {
             row.actor = renumbered[usize::from(row.actor)];
         }
         for (_, actor) in self.queues.iter_mut().flatten() {
@@ -647,14 +553,15 @@ impl Counters {
         let Some(terms) = self.limits.get(usize::from(subject.limit.0)) else {
             return Line::default();
         };
-        note_demand(subject, &self.actors, &self.presence, &self.limits, now);
+        subject.note_demand(terms, &self.actors, &self.presence, now);
         let window = Window::at(now.wall, terms.window);
         let mut seen = 0.0;
         let mut slope = 0.0;
         for row in &subject.rows[1..] {
             let count = f64::from(row.row.count_at(window.ix).admitted);
-            let presence = self.actors[usize::from(row.actor)]
-                .1
+            let presence = self
+                .actors
+                .region(row.actor)
                 .map_or(Presence::Reachable, |r| self.presence[r]);
             seen += match presence {
                 // Silent regions are added below, each as a whole.
@@ -722,76 +629,9 @@ impl Counters {
         };
         let window = Window::at(now.wall, terms.window).ix;
         let rows = subject.rows.iter();
-        rows.map(|row| {
-            (
-                self.actors[usize::from(row.actor)].0.clone(),
-                row.row.count_at(window),
-            )
-        })
-        .collect()
+        rows.map(|row| (self.actors.get(row.actor).clone(), row.row.count_at(window)))
+            .collect()
     }
-}
-
-impl Subject {
-    fn spent_by(&self, region: usize, actors: &[(Actor, Option<usize>)], window: WindowIx) -> f64 {
-        let rows = self
-            .rows
-            .iter()
-            .filter(|row| actors[usize::from(row.actor)].1 == Some(region));
-        rows.map(|row| f64::from(row.row.count_at(window).admitted))
-            .sum()
-    }
-
-    fn decay(&mut self, now: Mono) {
-        let passed = now.since(self.recent_at).as_secs_f64();
-        self.recent *= (-passed / RATE_OVER.as_secs_f64()).exp();
-        self.recent_at = now;
-    }
-
-    fn row(&mut self, actor: u16, now: Mono) -> Option<&mut ActorRow> {
-        let found = self.rows.iter().position(|row| row.actor == actor);
-        if found.is_none() && self.rows.len() == ROWS_MAX {
-            return None;
-        }
-        let at = found.unwrap_or_else(|| {
-            self.rows.push(ActorRow::new(actor, now));
-            self.rows.len() - 1
-        });
-        self.rows.get_mut(at)
-    }
-}
-
-impl ActorRow {
-    fn new(actor: u16, now: Mono) -> Self {
-        Self {
-            actor,
-            row: Row::default(),
-            rate: 0.0,
-            as_of: Mono::ZERO,
-            changed: now,
-            queued: [false; 2],
-            told_rate: 0.0,
-            told_at: Mono::ZERO,
-        }
-    }
-}
-
-fn subject_entry(
-    subjects: &mut HashMap<SubjectKey, Subject, BuildHasherDefault<AsHashed>>,
-    key: SubjectKey,
-    slot: usize,
-    limit: LimitIx,
-    now: Mono,
-) -> &mut Subject {
-    subjects.entry(key).or_insert_with(|| Subject {
-        slot,
-        limit,
-        recent: 0.0,
-        recent_at: now,
-        offered_seen: (WindowIx::default(), 0),
-        rows: vec![ActorRow::new(ME, now)],
-        demand: None,
-    })
 }
 
 fn enqueue(
@@ -806,102 +646,10 @@ fn enqueue(
     }
 }
 
-/// Whether a rate differs enough from the one last told: by a quarter, or it has fallen to nothing.
-fn worth_telling(rate: f64, told: f64) -> bool {
-    (rate == 0.0) != (told == 0.0) || (rate - told).abs() > 0.25 * told.max(rate)
-}
-
 /// A share in whole requests: up, so that shares leave no request over, but not for a rounding
 /// error.
 pub(crate) fn whole(share: f64) -> u32 {
     (share - 0.001).ceil() as u32
-}
-
-/// Takes down, once a window, what each region was asked for in the window before, if all regions
-/// are heard.
-fn note_demand(
-    subject: &mut Subject,
-    actors: &[(Actor, Option<usize>)],
-    presence: &[Presence],
-    limits: &[Registered],
-    now: Now,
-) {
-    let Some(terms) = limits.get(usize::from(subject.limit.0)) else {
-        return;
-    };
-    if terms.scope != Scope::Global || presence.iter().any(|p| *p != Presence::Reachable) {
-        return;
-    }
-    let last = Window::at(now.wall, terms.window).ix.previous();
-    if subject
-        .demand
-        .as_ref()
-        .is_some_and(|(noted, _)| *noted == last)
-    {
-        return;
-    }
-    let mut demand = vec![0_u32; presence.len()];
-    for row in &subject.rows {
-        if let Some(region) = actors[usize::from(row.actor)].1 {
-            demand[region] = demand[region].saturating_add(row.row.count_at(last).offered);
-        }
-    }
-    if demand.iter().any(|d| *d > 0) {
-        subject.demand = Some((last, demand));
-    }
-}
-
-/// Groups rows by actor, limit and window.
-#[derive(Default)]
-struct Packer {
-    rows: usize,
-    groups: BTreeMap<(u16, LimitId, WindowIx), Vec<Update>>,
-}
-
-impl Packer {
-    fn add(&mut self, key: SubjectKey, limit: LimitId, row: &ActorRow, now: Now) {
-        let window = row.row.newest();
-        let count = row.row.count_at(window);
-        let age = now.mono.since(row.as_of);
-        // What was last heard long ago says nothing of the present: its rate is not passed on.
-        let rate = if age < HORIZON { row.rate } else { 0.0 };
-        self.groups
-            .entry((row.actor, limit, window))
-            .or_default()
-            .push(Update {
-                subject: key.raw().to_le_bytes(),
-                admitted: count.admitted,
-                refused: count.offered.saturating_sub(count.admitted),
-                rate_deci: ((rate * 10.0).round() as u32).min(RATE_DECI_MAX),
-                age_ms: u32::try_from(age.as_millis()).unwrap_or(u32::MAX),
-            });
-        self.rows += 1;
-    }
-
-    fn finish(self, actors: &[(Actor, Option<usize>)]) -> Option<Batch> {
-        let mut batch = Batch::default();
-        let mut last = None;
-        for ((actor, limit, window), updates) in self.groups {
-            if last != Some(actor) {
-                batch.deltas.push(Delta {
-                    actor: actors[usize::from(actor)].0.clone(),
-                    groups: Vec::new(),
-                });
-                last = Some(actor);
-            }
-            let delta = batch.deltas.last_mut().expect("pushed just above");
-            delta.groups.push(Group {
-                limit,
-                window,
-                updates,
-            });
-        }
-        if batch.deltas.is_empty() {
-            None
-        } else {
-            Some(batch)
-        }
-    }
 }
 
 #[cfg(test)]

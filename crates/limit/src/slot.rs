@@ -54,14 +54,16 @@ impl Slot {
 
     /// Counts `cost` as asked for.
     pub(crate) fn offer(&self, window: WindowIx, cost: u32) {
-        let _ = self.offered.fetch_update(SeqCst, SeqCst, |word| {
-            let (held, count) = unpack(word);
+        let count = |word| {
             // A core whose clock reading is older than another's must not open a window again that
             // was left behind.
-            (held <= window.0)
-                .then(|| pack(window.0, count_in(word, window).saturating_add(cost)))
-                .or(Some(pack(held, count.saturating_add(cost))))
-        });
+            let window = WindowIx(unpack(word).0.max(window.0));
+            pack(window.0, count_in(word, window).saturating_add(cost))
+        };
+        let counted = self
+            .offered
+            .fetch_update(SeqCst, SeqCst, |word| Some(count(word)));
+        debug_assert!(counted.is_ok(), "there is always a next count");
     }
 
     /// Counts `cost` as admitted if, after it, own admissions in `window` stay within `room`.
@@ -81,10 +83,12 @@ impl Slot {
 
     /// Gives back what [`admit`](Self::admit) took, because another limit refused the request.
     pub(crate) fn give_back(&self, window: WindowIx, cost: u32) {
-        let _ = self.admitted.fetch_update(SeqCst, SeqCst, |word| {
+        let given_back = self.admitted.fetch_update(SeqCst, SeqCst, |word| {
             let (held, count) = unpack(word);
             (held == window.0).then(|| pack(held, count.saturating_sub(cost)))
         });
+        // In a window that has begun meanwhile, nothing of it is left to give back.
+        debug_assert!(given_back.is_ok() || unpack(self.admitted.load(SeqCst)).0 != window.0);
     }
 
     /// Which limit this is a subject of, and the amount last used; zero if no request was decided

@@ -22,6 +22,8 @@ pub struct Verdict {
     pub left: Duration,
 }
 
+const STRING: &str = "a String takes everything";
+
 /// Seconds until the window ends, rounded up: a client that waits so long is in the next window.
 #[must_use]
 pub fn retry_after_secs(left: Duration) -> u64 {
@@ -35,12 +37,13 @@ pub fn policy_field<'l>(limits: impl Iterator<Item = (&'l Limit, u32)>) -> Strin
     for (limit, amount) in limits {
         let separator = if field.is_empty() { "" } else { ", " };
         // Names are DNS labels, so they need no escaping within the quotes.
-        let _ = write!(
+        write!(
             field,
             "{separator}\"{}\";q={amount};w={}",
             limit.name,
             limit.window.as_secs()
-        );
+        )
+        .expect(STRING);
     }
     field
 }
@@ -54,11 +57,12 @@ pub fn ratelimit_field<'l>(
     for (limit, verdict) in verdicts {
         let separator = if field.is_empty() { "" } else { ", " };
         let left = retry_after_secs(verdict.left);
-        let _ = write!(
+        write!(
             field,
             "{separator}\"{}\";r={};t={left}",
             limit.name, verdict.remaining
-        );
+        )
+        .expect(STRING);
     }
 }
 

@@ -3,15 +3,16 @@
 use std::net::{SocketAddr, UdpSocket};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tidegate_mesh::{Inbox, Links, Mesh, MeshSpec, PeerTls, Rule, init_certs};
 use tidegate_model::{NodeId, Wall};
 use tidegate_telemetry::Metrics;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
-type Heard = mpsc::UnboundedReceiver<(NodeId, Bytes, Duration)>;
+type Heard = mpsc::Receiver<(NodeId, Bytes, Duration)>;
 
 fn now() -> Wall {
     let since = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap();
@@ -31,8 +32,9 @@ fn start(
     addr: SocketAddr,
     links: Option<Arc<Links>>,
 ) -> (Arc<Mesh>, Heard) {
-    let (sender, receiver) = mpsc::unbounded_channel();
-    let inbox: Inbox = Arc::new(move |from, bytes, age| sender.send((from, bytes, age)).is_ok());
+    let (sender, receiver) = mpsc::channel(64);
+    let inbox: Inbox =
+        Arc::new(move |from, bytes, age| sender.try_send((from, bytes, age)).is_ok());
     let tls = PeerTls::load(folder, &node.parse().unwrap()).unwrap();
     let metrics = Arc::new(Metrics::new(1, &["other"]));
     (

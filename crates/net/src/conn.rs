@@ -129,7 +129,7 @@ async fn serve_http<S: ServeRequest, T: AsyncRead + AsyncWrite + Unpin + 'static
                 .max_buf_size(buffer_max);
             let conn = builder.serve_connection(io, service);
             until_end(conn, watchdog, hall.stopping.clone(), |conn| {
-                conn.graceful_shutdown()
+                conn.graceful_shutdown();
             })
             .await
         }
@@ -145,7 +145,7 @@ async fn serve_http<S: ServeRequest, T: AsyncRead + AsyncWrite + Unpin + 'static
                 .keep_alive_timeout(PING_TIMEOUT);
             let conn = builder.serve_connection(io, service);
             until_end(conn, watchdog, hall.stopping.clone(), |conn| {
-                conn.graceful_shutdown()
+                conn.graceful_shutdown();
             })
             .await
         }

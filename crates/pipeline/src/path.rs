@@ -53,7 +53,7 @@ fn decode_unreserved(path: &str) -> Result<String, BadPath> {
         match byte {
             b'/' | b'\\' | 0 => return Err(BadPath::Ambiguous),
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                out.push(char::from(byte))
+                out.push(char::from(byte));
             }
             _ => out.push_str(&format!("%{byte:02X}")),
         }

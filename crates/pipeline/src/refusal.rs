@@ -12,6 +12,8 @@ use tidegate_route::MethodSet;
 
 use crate::BadPath;
 
+const STRING: &str = "a String takes everything";
+
 /// Why a request is refused.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Refusal {
@@ -293,14 +295,15 @@ impl Refusal {
         };
         // Everything that is written here is plain ASCII without quotes; request ids are checked on
         // arrival.
-        let _ = write!(
+        write!(
             body,
             "{{\"type\":\"{kind}{slug}\",\"title\":\"{title}\",\"status\":{},\"detail\":\"{detail}\",\"instance\":\"urn:tidegate:request:{request_id}\"",
             status.as_u16()
-        );
+        )
+        .expect(STRING);
         if let Self::Limited { violated, .. } = self {
             let names: Vec<String> = violated.iter().map(|name| format!("\"{name}\"")).collect();
-            let _ = write!(body, ",\"violated-policies\":[{}]", names.join(","));
+            write!(body, ",\"violated-policies\":[{}]", names.join(",")).expect(STRING);
         }
         body.push_str("}\n");
         body

@@ -57,7 +57,7 @@ impl Errand<'_> {
                 Ok(answer) => return Ok(answer),
                 Err(Trouble::Final(refusal)) => return Err(refusal),
                 Err(Trouble::NotSent(unsent, refusal)) => {
-                    request = unsent;
+                    request = *unsent;
                     last = refusal;
                 }
             }
@@ -84,10 +84,10 @@ impl Errand<'_> {
                 Ok(lease) => lease,
                 Err(NoConnection::Failed(error)) => {
                     tracing::debug!(%endpoint, %error, "A service cannot be reached.");
-                    return Err(Trouble::NotSent(request, Refusal::Unreachable));
+                    return Err(Trouble::NotSent(request.into(), Refusal::Unreachable));
                 }
                 Err(NoConnection::Timeout) => {
-                    return Err(Trouble::NotSent(request, Refusal::Unreachable));
+                    return Err(Trouble::NotSent(request.into(), Refusal::Unreachable));
                 }
             };
             let spare = lease
@@ -113,7 +113,7 @@ impl Errand<'_> {
                         fresh = true;
                     }
                     (Some(unsent), _) => {
-                        return Err(Trouble::NotSent(unsent, Refusal::Unreachable));
+                        return Err(Trouble::NotSent(unsent.into(), Refusal::Unreachable));
                     }
                     (None, Some(spare)) if self.upload.refusal().is_none() => {
                         request = spare.with_body(&self.upload, self.until);
@@ -166,7 +166,7 @@ impl Errand<'_> {
 /// Why an endpoint gave no answer.
 enum Trouble {
     /// Nothing was sent: another endpoint may be tried.
-    NotSent(Request<Upload>, Refusal),
+    NotSent(Box<Request<Upload>>, Refusal),
     /// The request may have been acted on.
     Final(Refusal),
 }

@@ -121,7 +121,7 @@ impl Drop for Story {
             at: self.begun.wall,
             id: self.id.as_str(),
             door: &self.conn.door,
-            client: self.client.or(Some(self.conn.peer.ip())),
+            client: self.client.or_else(|| Some(self.conn.peer.ip())),
             protocol: match self.conn.protocol {
                 Protocol::Http1 => "HTTP/1.1",
                 Protocol::Http2 => "HTTP/2",

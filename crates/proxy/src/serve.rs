@@ -234,7 +234,7 @@ impl Proxy {
         busy.until(until);
         let until = self.shared.clock.instant(until);
         let forwarding = Forwarding {
-            client: story.client.unwrap_or(conn.peer.ip()),
+            client: story.client.unwrap_or_else(|| conn.peer.ip()),
             through_trusted: conn
                 .trusted_proxies
                 .iter()

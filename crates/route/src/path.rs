@@ -116,8 +116,8 @@ impl<'de> Deserialize<'de> for PathPattern {
 /// A trie over segments. `T` is what stands at the end of a pattern.
 #[derive(Debug)]
 pub(crate) struct PathTrie<T> {
-    literals: BTreeMap<Box<str>, PathTrie<T>>,
-    parameter: Option<Box<PathTrie<T>>>,
+    literals: BTreeMap<Box<str>, Self>,
+    parameter: Option<Box<Self>>,
     ends: Option<T>,
     open_ends: Option<T>,
 }

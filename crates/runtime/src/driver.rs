@@ -13,8 +13,11 @@ const QUEUE: usize = 8_192;
 
 enum Command<M: Machine> {
     Input(M::Input),
-    Look(Box<dyn FnOnce(&M, Now) + Send>),
+    Look(Look<M>),
 }
+
+/// A look at the machine between two inputs.
+type Look<M> = Box<dyn FnOnce(&M, Now) + Send>;
 
 /// Sends inputs to a machine that runs elsewhere.
 pub struct Handle<M: Machine> {

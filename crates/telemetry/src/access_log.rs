@@ -308,6 +308,10 @@ mod tests {
     }
 
     #[test]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "waits for the writer's thread; there is no task to block"
+    )]
     fn lines_reach_the_file_and_are_counted() {
         let folder = std::env::temp_dir().join(format!("tidegate-log-{}", std::process::id()));
         let metrics = Arc::new(Metrics::new(1, &["other"]));

@@ -12,7 +12,7 @@ use crate::services::Services;
 pub(super) async fn metrics(State(services): State<Shared>) -> Response {
     let mut scrape = Scrape::default();
     services.metrics.scrape(&mut scrape);
-    if let Some(status) = services.cluster.look(|node, now| node.status(now)).await {
+    if let Some(status) = services.cluster.look(tidegate_cluster::Node::status).await {
         add_cluster(&mut scrape, &services, &status);
     }
     add_tables(&mut scrape, &services);

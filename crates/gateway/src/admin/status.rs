@@ -21,7 +21,7 @@ pub(crate) struct StatusDocument {
 }
 
 pub(super) async fn status(State(services): State<Shared>) -> Response {
-    let Some(cluster) = services.cluster.look(|node, now| node.status(now)).await else {
+    let Some(cluster) = services.cluster.look(tidegate_cluster::Node::status).await else {
         return problem(
             StatusCode::SERVICE_UNAVAILABLE,
             "the control plane has stopped",

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use tidegate_model::{Epoch, Mono, NodeId, Wall};
 
 use super::*;
-use crate::{Ask, Limit, LimitSpec, Per, TableSpec};
+use crate::{Ask, Delta, Limit, LimitId, LimitSpec, Per, TableSpec, Update};
 
 /// A node's limiter: table and counters, and how it would be asked.
 struct Node {

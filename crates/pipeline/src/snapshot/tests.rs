@@ -89,7 +89,7 @@ impl World {
             out.iter_mut().for_each(|b| {
                 next = next.wrapping_mul(5).wrapping_add(17);
                 *b = next % 62;
-            })
+            });
         });
         let text = minted.text.reveal().to_owned();
         let record = KeyRecord {
