@@ -1,8 +1,8 @@
 //! Turns the text under `regions/` into a checked generation.
 //!
-//! Three steps: a text becomes a [`tree`] in which every value knows its place; trees become specs
-//! through serde ([`read`]), which goes on after an error, so that one run reports every problem;
-//! specs are put together and their references resolved ([`resolve`]). Files are read elsewhere:
+//! Three steps: a text becomes a `tree` in which every value knows its place; trees become specs
+//! through serde (`read`), which goes on after an error, so that one run reports every problem;
+//! specs are put together and their references resolved (`resolve`). Files are read elsewhere:
 //! texts come in.
 
 mod anycast;

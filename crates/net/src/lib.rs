@@ -10,6 +10,7 @@ mod activity;
 mod bind;
 mod certs;
 mod conn;
+mod crypto;
 mod facts;
 mod preface;
 mod watched;
@@ -18,10 +19,5 @@ pub use accept::serve_doors;
 pub use activity::Busy;
 pub use bind::{BindError, Door, DoorSettings, bind};
 pub use certs::{CertError, Certificates};
+pub use crypto::install_crypto;
 pub use facts::{ConnFacts, Protocol, ServeRequest};
-
-/// The one crypto provider of this process; call it before anything that uses TLS.
-pub fn install_crypto() {
-    // An error says that it is installed already.
-    let _already = rustls::crypto::aws_lc_rs::default_provider().install_default();
-}

@@ -1,1 +1,46 @@
-fn main() {}
+//! Chores: `cargo xtask test`, `tidy` and `bench`.
+
+mod bench;
+mod command;
+mod test;
+mod tidy;
+mod tools;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Parser;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Tidegate's chores")]
+enum Chore {
+    /// Run everything that must hold: format, lints, house rules, and all tests.
+    Test(test::Args),
+    /// Check the rules of the house that the compiler does not know.
+    Tidy,
+    /// Measure CPU per request beside nginx.
+    Bench(bench::Args),
+}
+
+fn main() -> ExitCode {
+    let good = match Chore::parse() {
+        Chore::Test(args) => test::run(&root(), &args),
+        Chore::Tidy => tidy::run(&root()),
+        Chore::Bench(args) => bench::run(&root(), &args),
+    };
+    match good {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The folder of the workspace.
+fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = here.ancestors().nth(2);
+    root.expect("this package is two folders down").to_owned()
+}

@@ -7,7 +7,6 @@ use super::*;
 
 #[derive(Debug, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code, reason = "what is read matters, not what is done with it")]
 struct Thing {
     name: String,
     #[serde(default)]

@@ -1,0 +1,43 @@
+//! `cargo xtask tidy`: the rules of the house that the compiler does not know.
+
+mod arrows;
+mod files;
+mod links;
+mod report;
+
+use std::path::Path;
+use std::process::Command;
+
+use self::report::Report;
+use crate::command::{cargo, output};
+
+/// Checks everything and prints what is wrong. Whether nothing is.
+pub(crate) fn run(root: &Path) -> Result<bool, String> {
+    let mut report = Report::default();
+    let metadata = output(&mut cargo(
+        root,
+        &["metadata", "--locked", "--no-deps", "--format-version", "1"],
+    ))?;
+    arrows::check(&arrows::packages(&metadata)?, &mut report);
+    let listed = output(Command::new("git").current_dir(root).args([
+        "ls-files",
+        "--cached",
+        "--others",
+        "--exclude-standard",
+    ]))?;
+    let paths: Vec<&str> = listed
+        .lines()
+        .filter(|path| root.join(path).is_file())
+        .collect();
+    for path in &paths {
+        let bytes = std::fs::read(root.join(path)).map_err(|error| format!("{path}: {error}"))?;
+        files::check(path, &bytes, &mut report);
+        if let Ok(text) = std::str::from_utf8(&bytes)
+            && path.ends_with(".md")
+        {
+            links::check(path, text, |target| root.join(target).exists(), &mut report);
+        }
+    }
+    files::check_pure(root, &mut report)?;
+    Ok(report.print(paths.len()))
+}

@@ -1,0 +1,96 @@
+//! Programs of others that a chore needs, installed if they are missing and we may.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::command::show;
+
+/// A program of somebody else.
+pub(crate) struct Tool {
+    /// What it is started as.
+    pub(crate) program: &'static str,
+    /// The package of Debian and Ubuntu that holds it.
+    pub(crate) package: &'static str,
+    /// What it is needed for.
+    pub(crate) why: &'static str,
+}
+
+/// A client of HTTP/1.1 and HTTP/2.
+pub(crate) const CURL: Tool = Tool {
+    program: "curl",
+    package: "curl",
+    why: "a client that is not ours, for TLS, HTTP/1.1 and HTTP/2",
+};
+
+/// A load generator.
+pub(crate) const WRK: Tool = Tool {
+    program: "wrk",
+    package: "wrk",
+    why: "load",
+};
+
+/// The proxy to compare with.
+pub(crate) const NGINX: Tool = Tool {
+    program: "nginx",
+    package: "nginx",
+    why: "the proxy to compare with",
+};
+
+/// A C compiler.
+pub(crate) const CC: Tool = Tool {
+    program: "cc",
+    package: "build-essential",
+    why: "builds the cryptography of aws-lc, which is C and assembler",
+};
+
+/// Sees that tools are there.
+pub(crate) fn ensure(tools: &[Tool]) -> Result<(), String> {
+    let missing: Vec<&Tool> = tools.iter().filter(|tool| !found(tool.program)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    for tool in &missing {
+        println!("{} is missing: {}.", tool.program, tool.why);
+    }
+    let mut install = vec!["install", "--yes", "--no-install-recommends"];
+    install.extend(missing.iter().map(|tool| tool.package));
+    let line = format!("apt-get update && apt-get {}", install.join(" "));
+    if !(found("apt-get") && is_root()) {
+        return Err(format!(
+            "run this line, then start again (or install the same with your own package manager):\n    sudo sh -c '{line}'"
+        ));
+    }
+    println!("Installing: {line}");
+    let done = apt(&["update"])? && apt(&install)?;
+    match missing.iter().find(|tool| !found(tool.program)) {
+        None if done => Ok(()),
+        _ => Err(format!("this did not work: {line}")),
+    }
+}
+
+fn apt(args: &[&str]) -> Result<bool, String> {
+    let mut command = Command::new("apt-get");
+    show(
+        command
+            .arg("-qq")
+            .args(args)
+            .env("DEBIAN_FRONTEND", "noninteractive"),
+    )
+}
+
+/// Whether a program is on the path, or where an administrator's programs are.
+pub(crate) fn found(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let admin = ["/usr/sbin", "/sbin"].map(Into::into);
+    std::env::split_paths(&path)
+        .chain(admin)
+        .any(|folder| folder.join(program).is_file())
+}
+
+fn is_root() -> bool {
+    // Whoever owns our own process: no library is needed to ask.
+    use std::os::unix::fs::MetadataExt;
+    Path::new("/proc/self")
+        .metadata()
+        .is_ok_and(|process| process.uid() == 0)
+}
