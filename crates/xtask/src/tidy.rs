@@ -2,6 +2,7 @@
 
 mod arrows;
 mod files;
+mod keys;
 mod links;
 mod report;
 
@@ -32,10 +33,15 @@ pub(crate) fn run(root: &Path) -> Result<bool, String> {
     for path in &paths {
         let bytes = std::fs::read(root.join(path)).map_err(|error| format!("{path}: {error}"))?;
         files::check(path, &bytes, &mut report);
-        if let Ok(text) = std::str::from_utf8(&bytes)
-            && path.ends_with(".md")
-        {
+        let Ok(text) = std::str::from_utf8(&bytes) else {
+            continue;
+        };
+        if path.ends_with(".md") {
             links::check(path, text, |target| root.join(target).exists(), &mut report);
+        }
+        if let Some(document) = keys::document(path, text) {
+            let described = std::fs::read_to_string(root.join(document)).unwrap_or_default();
+            keys::check(path, text, document, &described, &mut report);
         }
     }
     files::check_pure(root, &mut report)?;

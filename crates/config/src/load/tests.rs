@@ -195,3 +195,63 @@ fn a_node_needs_its_own_region_only() {
     );
     assert_eq!(loaded.regions[0].node("z"), None);
 }
+
+/// The examples of regions/README.md: the world's file and a region's.
+fn documented() -> [String; 2] {
+    let text = include_str!("../../../../regions/README.md");
+    let mut blocks = text.split("```yaml\n").skip(1);
+    let mut block = || {
+        let block = blocks.next().expect("an example");
+        block.split("```").next().expect("its end").to_owned()
+    };
+    let both = [block(), block()];
+    assert!(blocks.next().is_none(), "examples that no test reads");
+    both
+}
+
+/// The same without its lines that are marked as defaults.
+fn without_defaults(text: &str) -> String {
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let mut kept: Vec<String> = Vec::new();
+    for line in text.lines().rev() {
+        let (code, comment) = line.split_once('#').unwrap_or((line, ""));
+        let code = code.trim_end();
+        let leaves_nothing = |below: &String| indent(below) <= indent(code);
+        if code.is_empty() || comment.starts_with(" default") {
+            continue;
+        }
+        if code.ends_with(':') && kept.last().is_none_or(leaves_nothing) {
+            kept.push(format!("{code} {{}}"));
+        } else {
+            kept.push(code.to_owned());
+        }
+    }
+    kept.reverse();
+    kept.join("\n")
+}
+
+/// What was read, without the places it was read from.
+fn content(loaded: &Loaded) -> String {
+    let text = format!("{:?} {:?}", loaded.world, loaded.regions[0].spec);
+    let mut parts = text.split("range: ");
+    let mut content = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        content.push_str(part.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.'));
+    }
+    content
+}
+
+#[test]
+fn the_documented_examples_load_and_name_the_true_defaults() {
+    let loaded = |texts: [String; 2]| {
+        let [world, region] = texts.map(|text| Source::new("f.yaml".into(), &text));
+        match load_node(world, region) {
+            Ok((loaded, _)) => loaded,
+            Err(report) => panic!("{}", report.render(false)),
+        }
+    };
+    let long = documented();
+    let short = [&long[0], &long[1]].map(|text| without_defaults(text));
+    assert!(long[0].lines().count() > short[0].lines().count() + 20);
+    assert_eq!(content(&loaded(long)), content(&loaded(short)));
+}
