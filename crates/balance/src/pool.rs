@@ -1,5 +1,6 @@
 //! The endpoints of one service in this region.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use crate::{EndpointName, PoolSpec};
@@ -9,6 +10,8 @@ use crate::{EndpointName, PoolSpec};
 pub struct Endpoint {
     /// Where it is.
     pub name: EndpointName,
+    /// The same as text, for logs: made once, not for each request.
+    pub label: Arc<str>,
     fit: AtomicBool,
 }
 
@@ -39,7 +42,8 @@ impl Pool {
     /// A pool in which all endpoints are fit.
     #[must_use]
     pub fn new(name: &str, spec: PoolSpec, endpoints: Vec<EndpointName>) -> Self {
-        let endpoint = |name| Endpoint {
+        let endpoint = |name: EndpointName| Endpoint {
+            label: name.to_string().into(),
             name,
             fit: AtomicBool::new(true),
         };

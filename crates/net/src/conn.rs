@@ -115,6 +115,8 @@ async fn serve_http<S: ServeRequest, T: AsyncRead + AsyncWrite + Unpin + 'static
         service_fn(move |request: Request<Incoming>| {
             let busy = activity.begin();
             let answer = Rc::clone(&service).serve(request, Rc::clone(&facts), busy);
+            // In a box: hyper moves the future about, and it is large.
+            let answer = Box::pin(answer);
             async move { Ok::<_, std::convert::Infallible>(answer.await) }
         })
     };

@@ -52,7 +52,7 @@ impl Errand<'_> {
             };
             tried.push(at);
             story.attempts += 1;
-            story.endpoint = self.pool.endpoints[at].name.to_string();
+            story.endpoint = Some(Arc::clone(&self.pool.endpoints[at].label));
             match self.at_endpoint(at, request, story).await {
                 Ok(answer) => return Ok(answer),
                 Err(Trouble::Final(refusal)) => return Err(refusal),

@@ -253,18 +253,24 @@ impl Line<'_> {
         self.0.extend_from_slice(b",\"");
         self.0.extend_from_slice(name.as_bytes());
         self.0.extend_from_slice(b"\":\"");
-        for byte in value.bytes() {
-            match byte {
-                b'"' => self.0.extend_from_slice(b"\\\""),
-                b'\\' => self.0.extend_from_slice(b"\\\\"),
-                0..0x20 | 0x7f => self
+        let mut rest = value.as_bytes();
+        while let Some(at) = rest.iter().position(|byte| needs_escape(*byte)) {
+            self.0.extend_from_slice(&rest[..at]);
+            match rest[at] {
+                byte @ (b'"' | b'\\') => self.0.extend_from_slice(&[b'\\', byte]),
+                byte => self
                     .0
                     .extend_from_slice(format!("\\u{byte:04x}").as_bytes()),
-                _ => self.0.push(byte),
             }
+            rest = &rest[at + 1..];
         }
+        self.0.extend_from_slice(rest);
         self.0.push(b'"');
     }
+}
+
+const fn needs_escape(byte: u8) -> bool {
+    matches!(byte, b'"' | b'\\' | 0..0x20 | 0x7f)
 }
 
 #[cfg(test)]

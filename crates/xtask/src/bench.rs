@@ -13,11 +13,22 @@ pub(crate) struct Args {
     /// How long a turn lasts.
     #[arg(long, default_value_t = 6)]
     secs: u32,
+    /// The profile of the binary: `release`, or `dist`, which is what is shipped.
+    #[arg(long, default_value = "release")]
+    profile: String,
 }
 
 pub(crate) fn run(root: &Path, args: &Args) -> Result<bool, String> {
     tools::ensure(&[tools::CC, tools::WRK, tools::NGINX])?;
-    let build = ["build", "--locked", "--release", "--package", "tidegate"];
+    let profile = &args.profile;
+    let build = [
+        "build",
+        "--locked",
+        "--profile",
+        profile,
+        "--package",
+        "tidegate",
+    ];
     if !show(&mut cargo(root, &build))? {
         return Ok(false);
     }
@@ -33,7 +44,10 @@ pub(crate) fn run(root: &Path, args: &Args) -> Result<bool, String> {
     let (rounds, secs) = (args.rounds.to_string(), args.secs.to_string());
     let mut command = cargo(root, &bench);
     command
-        .env("TIDEGATE_BIN", root.join("target/release/tidegate"))
+        .env(
+            "TIDEGATE_BIN",
+            root.join("target").join(profile).join("tidegate"),
+        )
         .args(["--", &rounds, &secs]);
     show(&mut command)
 }

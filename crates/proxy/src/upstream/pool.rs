@@ -18,12 +18,10 @@ use tokio::net::TcpStream;
 
 use crate::upload::Upload;
 
-/// The largest head of an answer.
+/// The largest head of an answer. hyper sees to it that it has at most 100 fields.
 const HEAD_MAX: usize = 64 * 1_024;
 /// How often idle connections are looked through for those that lie too long.
 const SWEEP: Duration = Duration::from_secs(5);
-/// hyper's own limit is 100; services with many cookies need more.
-const HEADERS_MAX: usize = 256;
 
 /// One core's connections to services.
 pub(crate) struct Upstreams {
@@ -132,7 +130,6 @@ impl Upstreams {
             stream.set_nodelay(true)?;
             let handshake = http1::Builder::new()
                 .max_buf_size(HEAD_MAX)
-                .max_headers(HEADERS_MAX)
                 .handshake(TokioIo::new(stream));
             handshake.await.map_err(io::Error::other)
         };
