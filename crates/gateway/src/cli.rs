@@ -8,6 +8,7 @@ mod keys;
 mod lab;
 mod live;
 mod run;
+mod sheet;
 mod sim;
 mod status;
 mod up;

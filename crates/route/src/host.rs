@@ -15,6 +15,17 @@ pub enum HostPattern {
     Below(Box<str>),
 }
 
+impl HostPattern {
+    /// A host that this pattern takes.
+    #[must_use]
+    pub fn example(&self) -> String {
+        match self {
+            Self::Exact(name) => name.to_string(),
+            Self::Below(suffix) => format!("any{suffix}"),
+        }
+    }
+}
+
 fn is_host_name(text: &str) -> bool {
     let labels_fit = text.split('.').all(|label| {
         (1..=63).contains(&label.len())

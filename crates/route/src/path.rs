@@ -24,6 +24,25 @@ pub struct PathPattern {
     open: bool,
 }
 
+impl PathPattern {
+    /// A path that this pattern takes.
+    #[must_use]
+    pub fn example(&self) -> String {
+        let mut path = String::new();
+        for segment in &self.segments {
+            path.push('/');
+            path.push_str(match segment {
+                Segment::Literal(text) => text,
+                Segment::Parameter(_) => "1",
+            });
+        }
+        if self.open {
+            path.push_str("/anything");
+        }
+        path
+    }
+}
+
 impl FromStr for PathPattern {
     type Err = String;
 

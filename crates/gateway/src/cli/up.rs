@@ -15,7 +15,8 @@ use tokio::sync::oneshot;
 
 use super::client::ask;
 use super::live::{EVERY, Live};
-use super::{Outcome, block_on, certs, columns, down};
+use super::sheet::Facts;
+use super::{Outcome, block_on, certs, down};
 use crate::admin::StatusDocument;
 use crate::files::load_folder;
 
@@ -155,7 +156,14 @@ async fn hold(args: Args, loaded: Loaded) -> Outcome {
             return Err(error);
         }
     };
-    let mut sheet = Some(sheet(&crew.world, &key, &args));
+    let facts = Facts {
+        world: &crew.world,
+        spec: &loaded.world,
+        key: &key,
+        data: &args.data,
+        wan: args.wan,
+    };
+    let mut sheet = Some(facts.sheet());
     if !args.background
         && let Some(sheet) = sheet.take()
     {
@@ -469,64 +477,4 @@ async fn demo_key(mut admins: impl Iterator<Item = SocketAddr>) -> Result<String
         .as_str()
         .map(str::to_owned)
         .ok_or_else(|| "the node made no key".to_owned())
-}
-
-/// What a newcomer wants to see first.
-fn sheet(world: &World, key: &str, args: &Args) -> String {
-    let mut table = columns(["REGION", "CLIENTS NEARBY", "NODES", "ADMIN"]);
-    for front in &world.director.fronts {
-        let of_region = || {
-            world
-                .doors
-                .iter()
-                .filter(|(id, _)| id.region == front.region)
-        };
-        let door = |doors: &std::collections::BTreeMap<String, SocketAddr>| {
-            doors
-                .get(&world.director.door)
-                .map(ToString::to_string)
-                .unwrap_or_default()
-        };
-        let nodes: Vec<String> = of_region()
-            .map(|(id, doors)| format!("{} {}", id.name(), door(doors)))
-            .collect();
-        let admins: Vec<String> = of_region()
-            .map(|(id, _)| world.admins[id].to_string())
-            .collect();
-        table.add_row([
-            front.region.to_string(),
-            format!("http://{}", front.addr),
-            nodes.join("\n"),
-            admins.join("\n"),
-        ]);
-    }
-    let header = "x-api-key";
-    let front = |i: usize| world.director.fronts[i % world.director.fronts.len()].addr;
-    let distance = if args.wan {
-        "Traffic between regions takes as long as on the globe.\n"
-    } else {
-        ""
-    };
-    let data = if args.data == Path::new("data") {
-        String::new()
-    } else {
-        format!(" --data {}", args.data.display())
-    };
-    format!(
-        "Tidegate runs: {} regions, {} nodes. {distance}\n{table}\n\n\
-         A demo key, 1,000 requests a minute in the whole world:\n  {key}\n\n\
-         Try it:\n  \
-         curl -i -H '{header}: {key}' http://{}/hello\n  \
-         curl -i -H '{header}: {key}' http://{}/hello      # another region, the same limit\n  \
-         curl -i http://{}/open/anything\n\n\
-         Then break it:\n  \
-         tidegate lab kill {region}{data}     # and ask the same address again\n  \
-         tidegate lab start {region}{data}\n",
-        world.director.fronts.len(),
-        world.nodes.len(),
-        front(0),
-        front(1),
-        front(2),
-        region = world.director.fronts[0].region,
-    )
 }

@@ -181,3 +181,15 @@ proptest! {
         prop_assert_eq!(text.parse::<crate::PathPattern>().unwrap().to_string(), text);
     }
 }
+
+#[test]
+fn patterns_take_their_own_examples() {
+    for host in ["api.test", "*.test"] {
+        for path in ["/", "/*", "/a/b", "/a/{id}/*", "/{x}"] {
+            let rows = [spec(&[host], path, MethodSet::ANY)];
+            let (host, path) = (rows[0].hosts[0].example(), rows[0].path.example());
+            let (table, _) = Table::build(&rows);
+            assert_eq!(table.find(&host, &path, &Method::GET), Ok(0), "{path}");
+        }
+    }
+}
