@@ -9,6 +9,7 @@ use tidegate_config::{RouteText, WorldSpec};
 use tidegate_identity::AuthMethod;
 use tidegate_lab::World;
 use tidegate_limit::{LimitSpec, Per, Scope};
+use tidegate_route::HostPattern;
 
 use super::columns;
 
@@ -130,7 +131,7 @@ impl Facts<'_> {
 const STRING: &str = "a String takes everything";
 
 fn request(route: &RouteText, front: SocketAddr, key: &str) -> String {
-    let host = route.hosts.first().map(|host| host.example());
+    let host = route.hosts.first().map(HostPattern::example);
     let host = host.map(|host| format!(" -H 'host: {host}'"));
     let (host, path) = (host.unwrap_or_default(), route.path.value.example());
     format!("  curl -i{key}{host} http://{front}{path}")
@@ -157,7 +158,7 @@ fn grouped(number: u32) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -166,7 +167,7 @@ fn grouped(number: u32) -> String {
 }
 
 /// What to type to start this program: its name if it is on the path.
-fn program() -> String {
+pub(super) fn program() -> String {
     let Ok(program) = std::env::current_exe() else {
         return "tidegate".to_owned();
     };

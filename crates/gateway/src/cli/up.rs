@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 
 use super::client::ask;
 use super::live::{EVERY, Live};
-use super::sheet::Facts;
+use super::sheet::{Facts, program};
 use super::{Outcome, block_on, certs, down};
 use crate::admin::StatusDocument;
 use crate::files::load_folder;
@@ -57,8 +57,9 @@ pub(crate) fn run(args: Args) -> Outcome {
     if let Some(state) = State::read(&args.data) {
         if state.runs() {
             return Err(format!(
-                "a world runs already in {} (`tidegate down` stops it)",
-                args.data.display()
+                "a world runs already in {} (`{} down` stops it)",
+                args.data.display(),
+                program()
             ));
         }
         // Its holder was killed; what it left behind would be in the way.
@@ -81,8 +82,8 @@ fn detach(args: &Args) -> Outcome {
     let failed =
         |error: std::io::Error| format!("the world cannot be started in the background: {error}");
     let out = fs::File::create(&log).map_err(failed)?;
-    let program = std::env::current_exe().map_err(failed)?;
-    let mut command = std::process::Command::new(program);
+    let itself = std::env::current_exe().map_err(failed)?;
+    let mut command = std::process::Command::new(itself);
     command.arg("up").arg("--background");
     command
         .arg("--regions")
@@ -119,7 +120,10 @@ fn detach(args: &Args) -> Outcome {
         }
     })?;
     anstream::print!("{sheet}");
-    anstream::println!("\nIt runs in the background; `tidegate down` stops it.");
+    anstream::println!(
+        "\nIt runs in the background; `{} down` stops it.",
+        program()
+    );
     Ok(ExitCode::SUCCESS)
 }
 
