@@ -82,7 +82,8 @@ async fn up_starts_shows_and_leaves_nothing_behind() {
         "CLIENTS NEARBY",
         "tg_test_",
         "curl -i",
-        "/hello",
+        "/api/anything",
+        "1,000 requests a minute in the whole world",
     ] {
         assert!(said.contains(says), "{says}:\n{said}");
     }

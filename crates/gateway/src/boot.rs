@@ -3,27 +3,24 @@
 //! Whatever can fail for a reason that an operator can mend (files, addresses, certificates) comes
 //! first, and fails with one sentence before anything runs.
 
-use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::net::TcpListener;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use tidegate_anycast::{Announcement, Director, DryRun, Speaker, Spoken};
-use tidegate_balance::Pool;
 use tidegate_cluster::{ClusterSpec, Event, Node};
 use tidegate_config::{DrainSpec, Loaded};
 use tidegate_dns::Dns;
 use tidegate_identity::{KeyCache, Pepper};
 use tidegate_keystore::Embedded;
-use tidegate_limit::{Limit, Table};
+use tidegate_limit::Table;
 use tidegate_mesh::{Inbox, Links, Mesh, MeshSpec, PeerTls, Rule};
 use tidegate_model::{Epoch, Seed};
 use tidegate_net::{Door, bind, serve_doors};
-use tidegate_pipeline::{Refusal, RouteSpec, Snapshot, SnapshotParts};
-use tidegate_proxy::{KeyLookup, Live, Probes, Proxy, Shared};
-use tidegate_route::MatchSpec;
+use tidegate_pipeline::Refusal;
+use tidegate_proxy::{KeyLookup, Probes, Proxy, Shared};
 use tidegate_runtime::{Clock, CoreThread, Handle, Stop, Tasks, drive, mailbox, spawn_core};
-use tidegate_telemetry::{AccessLog, Cell, Destination, Metrics};
+use tidegate_telemetry::{AccessLog, Cell, Metrics};
 
 use crate::admin;
 use crate::check::{HEARTBEAT, check_forever, report_load, reseed, resolve_seeds, seed_names};
@@ -31,28 +28,13 @@ use crate::data::DataFolder;
 use crate::effects::Hands;
 use crate::files::load_region;
 use crate::keys::Keys;
+use crate::options::Options;
 use crate::place::{Place, own_region};
 use crate::services::Services;
+use crate::tables::live;
 
 /// Threads of the control plane: gossip goes on while one of them scrapes.
 const CONTROL_THREADS: usize = 2;
-
-/// What a node is told on the command line.
-#[derive(Clone, Debug)]
-pub(crate) struct Options {
-    pub(crate) region_file: PathBuf,
-    pub(crate) node: String,
-    pub(crate) data: PathBuf,
-    pub(crate) mesh: Option<SocketAddr>,
-    pub(crate) admin: Option<SocketAddr>,
-    pub(crate) doors: Vec<(String, SocketAddr)>,
-    pub(crate) workers: Option<usize>,
-    pub(crate) access_log: Destination,
-    /// Whether links to other regions may be cut through the admin door.
-    pub(crate) lab: bool,
-    /// Whether links to other regions are as long as on the globe.
-    pub(crate) wan: bool,
-}
 
 /// A node that runs.
 #[derive(Debug)]
@@ -244,84 +226,6 @@ fn share(
         metrics: Arc::clone(metrics),
         clock,
     }))
-}
-
-/// A generation's tables.
-pub(crate) fn live(
-    loaded: &Loaded,
-    pepper: &Pepper,
-    counters: &Table,
-    metrics: &Metrics,
-) -> Result<Live, String> {
-    let world = &loaded.world;
-    let region = own_region(loaded);
-    let upstreams: Vec<&String> = world.upstreams.keys().collect();
-    let limits: Vec<&String> = world.limits.keys().collect();
-    let place = |names: &[&String], name: &str| names.iter().position(|known| *known == name);
-    let route = |(name, text): (
-        &String,
-        &tidegate_config::Spanned<tidegate_config::RouteText>,
-    )| {
-        let text = &text.value;
-        Some(RouteSpec {
-            name: name.clone(),
-            matches: MatchSpec {
-                hosts: text.hosts.clone(),
-                path: text.path.value.clone(),
-                methods: text.methods,
-            },
-            upstream: place(&upstreams, &text.upstream.value)?,
-            auth: text.auth,
-            limits: text
-                .limits
-                .iter()
-                .map(|limit| place(&limits, &limit.value))
-                .collect::<Option<_>>()?,
-            body_max: text.body_max,
-        })
-    };
-    let pool = |name: &&String| {
-        let endpoints = region
-            .spec
-            .upstreams
-            .get(*name)
-            .map(|e| e.value.as_slice())
-            .unwrap_or_default();
-        let endpoints = endpoints
-            .iter()
-            .map(|endpoint| endpoint.value.clone())
-            .collect();
-        Arc::new(Pool::new(
-            name,
-            world.upstreams[*name].value.clone(),
-            endpoints,
-        ))
-    };
-    let parts = SnapshotParts {
-        generation: loaded.generation,
-        routes: world
-            .routes
-            .iter()
-            .map(route)
-            .collect::<Option<_>>()
-            .expect("references were checked"),
-        pools: upstreams.iter().map(pool).collect(),
-        limits: world
-            .limits
-            .iter()
-            .map(|(name, spec)| Limit::new(name, &spec.value))
-            .collect(),
-        plans: world
-            .plans
-            .iter()
-            .map(|(name, plan)| (name.clone(), plan.value.clone()))
-            .collect(),
-        keys: world.keys.clone(),
-        subject_seed: pepper.derive("limit subjects"),
-    };
-    let snapshot = Snapshot::build(parts, counters)
-        .map_err(|error| format!("the configuration cannot run: {error:?}"))?;
-    Ok(Live::new(snapshot, metrics))
 }
 
 fn cluster_spec(

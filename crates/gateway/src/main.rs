@@ -1,8 +1,7 @@
 //! Tidegate: one binary for everything.
 //!
 //! `tidegate run` is a node of the gateway; `tidegate up` is three regions on a laptop. Each
-//! subcommand is a file under
-//! `cli/`; what a node is made of is listed in `boot`.
+//! subcommand is a file under `cli/`; what a node is made of is listed in `boot`.
 
 mod admin;
 mod boot;
@@ -12,10 +11,12 @@ mod data;
 mod effects;
 mod files;
 mod keys;
+mod options;
 mod place;
 mod reload;
 mod services;
 mod shutdown;
+mod tables;
 
 use std::process::ExitCode;
 

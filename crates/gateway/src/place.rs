@@ -9,8 +9,8 @@ use tidegate_config::{AnycastSpec, DirectorSpec, DoorSpec, DrainSpec, Loaded, Lo
 use tidegate_model::NodeId;
 use tidegate_net::{Certificates, DoorSettings};
 
-use crate::boot::Options;
 use crate::data::DataFolder;
+use crate::options::Options;
 
 /// Who a node is and where its doors are.
 #[derive(Debug)]

@@ -10,11 +10,11 @@ use tidegate_cluster::{ClusterSpec, Event};
 use tidegate_model::{Epoch, Generation};
 use tidegate_proxy::Probes;
 
-use crate::boot::live;
 use crate::check::{resolve_seeds, seed_names};
 use crate::files::load_region;
 use crate::place::Place;
 use crate::services::Services;
+use crate::tables::live;
 
 /// What came of a reload.
 #[derive(Clone, PartialEq, Eq, Debug)]

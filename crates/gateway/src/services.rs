@@ -10,8 +10,8 @@ use tidegate_proxy::{Probes, Shared};
 use tidegate_runtime::{Clock, Handle, Stop};
 use tidegate_telemetry::{Cell, Metrics};
 
-use crate::boot::Options;
 use crate::keys::Keys;
+use crate::options::Options;
 
 /// What the control plane of a node shares.
 #[derive(Debug)]

@@ -20,7 +20,7 @@ use self::packer::Packer;
 use self::subject::{ActorRow, RATE_OVER, Subjects, subject_entry, worth_telling};
 use crate::digest::shard_of;
 use crate::line::{HORIZON, Line, millis};
-use crate::share::shares;
+use crate::share::{shares, whole};
 use crate::subject::LimitIx;
 use crate::table::Registered;
 use crate::{
@@ -644,12 +644,6 @@ fn enqueue(
         row.queued[audience as usize] = true;
         queues[audience as usize].push_back((key, row.actor));
     }
-}
-
-/// A share in whole requests: up, so that shares leave no request over, but not for a rounding
-/// error.
-pub(crate) fn whole(share: f64) -> u32 {
-    (share - 0.001).ceil() as u32
 }
 
 #[cfg(test)]

@@ -47,6 +47,12 @@ pub(crate) fn shares(demand: &[u32], out: &mut Vec<f64>) {
     out.extend(demand.iter().map(|&d| share(d)));
 }
 
+/// A share in whole requests: up, so that shares leave no request over, but not for a rounding
+/// error.
+pub(crate) fn whole(share: f64) -> u32 {
+    (share - 0.001).ceil() as u32
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tidegate_model::Now;
 
 use crate::buckets::Buckets;
-use crate::counters::whole;
+use crate::share::whole;
 use crate::slot::Slot;
 use crate::subject::LimitIx;
 use crate::{Limit, LimitId, Scope, SubjectKey, TableSpec, Verdict, Window, WindowIx};

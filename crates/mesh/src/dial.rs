@@ -11,8 +11,8 @@ use tidegate_telemetry::Metrics;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
 
-use crate::link::transport;
 use crate::tls::server_name;
+use crate::transport::transport;
 use crate::{Links, PeerTls};
 
 /// Messages that wait for a peer.

@@ -10,6 +10,7 @@ mod certs;
 mod dial;
 mod link;
 mod tls;
+mod transport;
 mod wan;
 
 pub use certs::{CertsError, Issued, init_certs};

@@ -6,9 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use quinn::{
-    Connection, Endpoint, Incoming, Runtime, ServerConfig, TokioRuntime, TransportConfig, VarInt,
-};
+use quinn::{Connection, Endpoint, Incoming, Runtime, ServerConfig, TokioRuntime};
 use rustls::pki_types::CertificateDer;
 use tidegate_model::NodeId;
 use tidegate_telemetry::Metrics;
@@ -16,20 +14,14 @@ use tokio::sync::mpsc;
 
 use crate::dial::{By, Dialler, Drop, Outgoing, QUEUE};
 use crate::tls::node_of;
+use crate::transport::{STREAMS_MAX, transport};
 use crate::wan::WanSocket;
 use crate::{Links, PeerTls};
 
 /// The longest message that is taken by stream.
 const MESSAGE_MAX: usize = 4 << 20;
-/// Streams that one peer may have open to us.
-const STREAMS_MAX: u32 = 64;
 /// Peers that are spoken to at a time.
 const PEERS_MAX: usize = 1_024;
-/// A link without a sign of life ends after this; membership notices sooner.
-const IDLE: Duration = Duration::from_secs(15);
-const KEEP_ALIVE: Duration = Duration::from_secs(5);
-/// Datagrams that wait for the control thread; older ones are dropped for newer.
-const RECEIVE_BUFFER: usize = 1 << 20;
 
 /// Takes what peers send: who, what, and how long it was under way, at a guess. Returns whether
 /// there was time for it.
@@ -70,18 +62,6 @@ pub struct Mesh {
     links: Arc<Links>,
     metrics: Arc<Metrics>,
     peers: Mutex<HashMap<NodeId, mpsc::Sender<Outgoing>>>,
-}
-
-/// How links behave, both ways.
-pub(crate) fn transport() -> Arc<TransportConfig> {
-    let mut config = TransportConfig::default();
-    config
-        .max_idle_timeout(Some(VarInt::from_u32(IDLE.as_millis() as u32).into()))
-        .keep_alive_interval(Some(KEEP_ALIVE))
-        .max_concurrent_uni_streams(STREAMS_MAX.into())
-        .max_concurrent_bidi_streams(0_u32.into())
-        .datagram_receive_buffer_size(Some(RECEIVE_BUFFER));
-    Arc::new(config)
 }
 
 impl Mesh {

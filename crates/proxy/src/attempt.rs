@@ -18,7 +18,7 @@ use tidegate_telemetry::metrics::{PoolFailure, PoolMetrics};
 use tokio::time::{Duration, Instant};
 
 use crate::observe::Story;
-use crate::serve::Proxy;
+use crate::proxy::Proxy;
 use crate::upload::{Upload, UploadFacts};
 use crate::upstream::{Lease, NoConnection};
 

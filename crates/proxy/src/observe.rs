@@ -13,7 +13,7 @@ use tidegate_net::{ConnFacts, Protocol};
 use tidegate_pipeline::RequestId;
 use tidegate_telemetry::RequestFacts;
 
-use crate::serve::Proxy;
+use crate::proxy::Proxy;
 use crate::shared::Live;
 use crate::upload::UploadFacts;
 

@@ -1,6 +1,5 @@
 //! The life of a request, from top to bottom.
 
-use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,69 +10,23 @@ use http::{HeaderMap, Request, Response, Version};
 use hyper::body::Incoming;
 use rand::Rng as _;
 use tidegate_limit::Decision;
-use tidegate_model::{Rng, Seed};
 use tidegate_net::{Busy, ConnFacts, Protocol, ServeRequest};
 use tidegate_pipeline::{
     Admitted, Forwarding, Identified, Known, Origin, Refusal, RequestId, Routed, arrive,
     forward_request, forward_response,
 };
+use tidegate_telemetry::RequestFacts;
 use tidegate_telemetry::metrics::Cut;
-use tidegate_telemetry::{AccessLog, LogBuffer, RequestFacts};
 
 use crate::attempt::Errand;
 use crate::body::Answer;
 use crate::observe::Story;
+use crate::proxy::Proxy;
 use crate::respond::{limit_fields, refuse};
 use crate::shared::{Live, Shared};
 use crate::upload::{Upload, UploadFacts};
-use crate::upstream::Upstreams;
-
-/// Lines of the access log are written at the latest after this.
-const LOG_FLUSH: Duration = Duration::from_millis(250);
-
-/// Serves the requests of one core.
-pub struct Proxy {
-    pub(crate) shared: Arc<Shared>,
-    pub(crate) core: usize,
-    pub(crate) upstreams: Rc<Upstreams>,
-    pub(crate) log: RefCell<LogBuffer>,
-    rng: RefCell<Rng>,
-    turn: Cell<usize>,
-    scratch: RefCell<String>,
-}
-
-impl std::fmt::Debug for Proxy {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Proxy")
-            .field("core", &self.core)
-            .finish_non_exhaustive()
-    }
-}
 
 impl Proxy {
-    /// A proxy for core number `core`; call it on that core.
-    #[must_use]
-    pub fn new(shared: Arc<Shared>, core: usize, log: &AccessLog, seed: Seed) -> Rc<Self> {
-        let proxy = Rc::new(Self {
-            upstreams: Upstreams::new(core, shared.clock, shared.dns.clone()),
-            log: RefCell::new(log.buffer()),
-            rng: RefCell::new(seed.child(&format!("core {core}")).rng()),
-            // Cores that count in step would all send to the same endpoint.
-            turn: Cell::new(core),
-            scratch: RefCell::default(),
-            core,
-            shared,
-        });
-        tokio::task::spawn_local(flush_log(Rc::downgrade(&proxy)));
-        proxy
-    }
-
-    pub(crate) fn next_turn(&self) -> usize {
-        let turn = self.turn.get();
-        self.turn.set(turn.wrapping_add(1));
-        turn
-    }
-
     async fn answer(
         self: Rc<Self>,
         request: Request<Incoming>,
@@ -285,14 +238,6 @@ struct Underway {
 
 fn announced_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
-}
-
-async fn flush_log(proxy: std::rc::Weak<Proxy>) {
-    loop {
-        tokio::time::sleep(LOG_FLUSH).await;
-        let Some(proxy) = proxy.upgrade() else { return };
-        proxy.log.borrow_mut().flush();
-    }
 }
 
 impl ServeRequest for Proxy {

@@ -7,7 +7,8 @@ use std::process::ExitCode;
 use tidegate_telemetry::{Destination, LogFormat, init_log};
 
 use super::Outcome;
-use crate::boot::{Options, start};
+use crate::boot::start;
+use crate::options::Options;
 use crate::shutdown::run_until_stopped;
 
 #[derive(Debug, clap::Args)]

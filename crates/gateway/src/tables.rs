@@ -1,0 +1,92 @@
+//! A checked configuration into the tables that requests meet.
+
+use std::sync::Arc;
+
+use tidegate_balance::Pool;
+use tidegate_config::Loaded;
+use tidegate_identity::Pepper;
+use tidegate_limit::{Limit, Table};
+use tidegate_pipeline::{RouteSpec, Snapshot, SnapshotParts};
+use tidegate_proxy::Live;
+use tidegate_route::MatchSpec;
+use tidegate_telemetry::Metrics;
+
+use crate::place::own_region;
+
+/// A generation's tables.
+pub(crate) fn live(
+    loaded: &Loaded,
+    pepper: &Pepper,
+    counters: &Table,
+    metrics: &Metrics,
+) -> Result<Live, String> {
+    let world = &loaded.world;
+    let region = own_region(loaded);
+    let upstreams: Vec<&String> = world.upstreams.keys().collect();
+    let limits: Vec<&String> = world.limits.keys().collect();
+    let place = |names: &[&String], name: &str| names.iter().position(|known| *known == name);
+    let route = |(name, text): (
+        &String,
+        &tidegate_config::Spanned<tidegate_config::RouteText>,
+    )| {
+        let text = &text.value;
+        Some(RouteSpec {
+            name: name.clone(),
+            matches: MatchSpec {
+                hosts: text.hosts.clone(),
+                path: text.path.value.clone(),
+                methods: text.methods,
+            },
+            upstream: place(&upstreams, &text.upstream.value)?,
+            auth: text.auth,
+            limits: text
+                .limits
+                .iter()
+                .map(|limit| place(&limits, &limit.value))
+                .collect::<Option<_>>()?,
+            body_max: text.body_max,
+        })
+    };
+    let pool = |name: &&String| {
+        let endpoints = region
+            .spec
+            .upstreams
+            .get(*name)
+            .map(|e| e.value.as_slice())
+            .unwrap_or_default();
+        let endpoints = endpoints
+            .iter()
+            .map(|endpoint| endpoint.value.clone())
+            .collect();
+        Arc::new(Pool::new(
+            name,
+            world.upstreams[*name].value.clone(),
+            endpoints,
+        ))
+    };
+    let parts = SnapshotParts {
+        generation: loaded.generation,
+        routes: world
+            .routes
+            .iter()
+            .map(route)
+            .collect::<Option<_>>()
+            .expect("references were checked"),
+        pools: upstreams.iter().map(pool).collect(),
+        limits: world
+            .limits
+            .iter()
+            .map(|(name, spec)| Limit::new(name, &spec.value))
+            .collect(),
+        plans: world
+            .plans
+            .iter()
+            .map(|(name, plan)| (name.clone(), plan.value.clone()))
+            .collect(),
+        keys: world.keys.clone(),
+        subject_seed: pepper.derive("limit subjects"),
+    };
+    let snapshot = Snapshot::build(parts, counters)
+        .map_err(|error| format!("the configuration cannot run: {error:?}"))?;
+    Ok(Live::new(snapshot, metrics))
+}
