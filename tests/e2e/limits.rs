@@ -29,16 +29,21 @@ async fn next_window(before: Duration) -> Instant {
     begins
 }
 
+/// A row of README's table.
+fn row(text: &str) {
+    HEADER.call_once(|| {
+        report("\n| one key, three regions | limit | admitted | error | refused | no answer |");
+        report("| --- | --- | --- | --- | --- | --- |");
+    });
+    report(text);
+}
+
 /// The row of README's table, and the judgement.
 fn judge(what: &str, tally: &Tally, tolerance: f64) {
     let (admitted, refused) = (tally.count(200), tally.count(429));
     let others = tally.others(&[200, 429]);
     let error = (admitted as f64 / LIMIT as f64 - 1.0) * 100.0;
-    HEADER.call_once(|| {
-        report("\n| one key, three regions | limit | admitted | error | refused | no answer |");
-        report("| --- | --- | --- | --- | --- | --- |");
-    });
-    report(&format!(
+    row(&format!(
         "| {what} | {LIMIT} | {admitted} | {error:+.1} % | {refused} | {others} |"
     ));
     assert!(
@@ -61,7 +66,7 @@ async fn six_nodes_that_do_not_ask_each_other_admit_one_limit() {
     let fresh = world.key("fresh");
     next_window(Duration::ZERO).await;
     let burst = burst(&world, &fresh, 600).await;
-    report(&format!(
+    row(&format!(
         "| a fresh key, 600 at once on one node | {LIMIT} | {burst} | - | {} | 0 |",
         600 - burst
     ));
