@@ -6,6 +6,7 @@
 //! here are only two audiences, the region's own nodes and the other regions.
 
 mod actors;
+mod history;
 mod packer;
 mod subject;
 
@@ -16,16 +17,17 @@ use std::time::Duration;
 use tidegate_model::{Mono, Now, RegionId};
 
 use self::actors::{ACTORS_MAX, Actors, ME};
+use self::history::History;
 use self::packer::Packer;
 use self::subject::{ActorRow, RATE_OVER, Subjects, subject_entry, worth_telling};
 use crate::digest::shard_of;
-use crate::line::{HORIZON, Line, millis};
+use crate::line::{HORIZON, Line, Share, millis};
 use crate::share::{shares, whole};
 use crate::subject::LimitIx;
 use crate::table::Registered;
 use crate::{
-    Actor, Batch, Count, Digest, Group, Presence, RegionPresence, Scope, SubjectKey, Table, Window,
-    WindowIx,
+    Actor, Algorithm, Batch, Count, Digest, Group, Presence, RegionPresence, Scope, SubjectKey,
+    Table, Window, WindowIx,
 };
 
 /// A count that has not changed for so long is the same everywhere, unless a message was lost.
@@ -81,7 +83,7 @@ pub struct Counters {
     actors: Actors,
     subjects: Subjects,
     /// Subjects that someone is asking for at the moment.
-    hot: BTreeMap<SubjectKey, ()>,
+    hot: BTreeMap<SubjectKey, History>,
     queues: [VecDeque<(SubjectKey, u16)>; 2],
     /// The next slot to look at for subjects whose time is over, and slots found idle the last time
     /// round.
@@ -179,21 +181,23 @@ impl Counters {
         };
         let window = Window::at(now.wall, terms.window).ix;
         let count = self.table.slot(slot).own(window);
+        let count_before = Count {
+            admitted: self.table.slot(slot).own_before(window),
+            offered: 0,
+        };
         let subject = subject_entry(&mut self.subjects, key, slot, limit, now.mono);
         subject.decay(now.mono);
-        subject.recent += f64::from(match subject.offered_seen {
-            (seen_in, seen) if seen_in == window => count.offered.saturating_sub(seen),
-            _ => count.offered,
-        });
-        subject.offered_seen = (window, count.offered);
+        subject.tally(window, count, count_before.admitted);
         let rate = subject.recent / RATE_OVER.as_secs_f64();
         let own = &mut subject.rows[0];
         let before = own.row.count_at(window).admitted;
-        own.row.join(window, count);
+        let settled = own.count(window.previous(), count_before);
+        own.count(window, count);
         own.rate = rate;
         own.as_of = now.mono;
-        let news =
-            own.row.count_at(window).admitted != before || worth_telling(rate, own.told_rate);
+        let news = settled
+            || own.row.count_at(window).admitted != before
+            || worth_telling(rate, own.told_rate);
         if news {
             own.changed = now.mono;
             enqueue(&mut self.queues, own, key, Audience::Mates);
@@ -201,7 +205,8 @@ impl Counters {
                 enqueue(&mut self.queues, own, key, Audience::World);
             }
         }
-        self.hot.insert(key, ());
+        let own = own.row.count_at(window).admitted;
+        self.hot.entry(key).or_default().note(now.mono, window, own);
         self.redraw(key, now);
         news
     }
@@ -344,7 +349,7 @@ impl Counters {
     ) -> Option<bool> {
         let subject = subject_entry(&mut self.subjects, key, slot, limit, now.mono);
         let row = subject.row(actor, now.mono)?;
-        let grew = row.row.join(heard.window, heard.count);
+        let grew = row.count(heard.window, heard.count);
         // Hints are taken from the youngest word only; one that comes late must not bring an old
         // rate back.
         let younger = heard.as_of > row.as_of;
@@ -366,7 +371,7 @@ impl Counters {
                 Audience::Mates if native => enqueue(&mut self.queues, row, key, Audience::World),
                 Audience::Mates => {}
             }
-            self.hot.insert(key, ());
+            self.hot.entry(key).or_default();
             self.redraw(key, now);
         }
         Some(news)
@@ -396,6 +401,10 @@ impl Counters {
             if audience == Audience::World && terms.scope != Scope::Global {
                 continue;
             }
+            let settles = std::mem::take(&mut row.settled[audience as usize]);
+            if settles && terms.algorithm == Algorithm::Sliding {
+                packer.add_before(key, terms.id, row, now);
+            }
             packer.add(key, terms.id, row, now);
         }
         packer.finish(&self.actors)
@@ -423,9 +432,10 @@ impl Counters {
     #[must_use]
     pub fn digest(&self, audience: Audience, now: Now) -> Digest {
         let mut digest = Digest::default();
-        self.each_live(audience, now, |key, _, row| {
-            if now.mono.since(row.changed) >= SETTLED {
-                let window = row.row.newest();
+        self.each_live(audience, now, |key, terms, row| {
+            let window = row.row.newest();
+            let current = Window::at(now.wall, terms.window).ix;
+            if window == current && now.mono.since(row.changed) >= SETTLED {
                 let actor = self.actors.get(row.actor);
                 digest.add(key, actor, window, row.row.count_at(window).admitted);
             }
@@ -446,8 +456,11 @@ impl Counters {
         let mut packer = Packer::default();
         self.each_live(audience, now, |key, terms, row| {
             if shards.contains(&shard_of(key)) {
+                if terms.algorithm == Algorithm::Sliding {
+                    packer.add_before(key, terms.id, row, now);
+                }
                 packer.add(key, terms.id, row, now);
-                if packer.rows == rows_max {
+                if packer.rows >= rows_max {
                     batches.extend(std::mem::take(&mut packer).finish(&self.actors));
                 }
             }
@@ -456,7 +469,8 @@ impl Counters {
         batches
     }
 
-    /// Visits all rows with counts in the current window that an audience should know.
+    /// Visits all rows that an audience should know: with counts in the current window, or in the
+    /// one before if that still matters.
     fn each_live(
         &self,
         audience: Audience,
@@ -471,8 +485,13 @@ impl Counters {
                 continue;
             }
             let current = Window::at(now.wall, terms.window).ix;
+            let oldest = match terms.algorithm {
+                Algorithm::Fixed => current,
+                Algorithm::Sliding => current.previous(),
+            };
             for row in &subject.rows {
-                if row.row.newest() == current && row.row.count_at(current).admitted > 0 {
+                let newest = row.row.newest();
+                if (oldest..=current).contains(&newest) && row.row.count_at(newest).admitted > 0 {
                     visit(*key, terms, row);
                 }
             }
@@ -555,14 +574,22 @@ impl Counters {
         };
         subject.note_demand(terms, &self.actors, &self.presence, now);
         let window = Window::at(now.wall, terms.window);
+        let sliding = terms.algorithm == Algorithm::Sliding;
         let mut seen = 0.0;
         let mut slope = 0.0;
+        let mut asked = 0.0;
+        let mut oldest = Duration::ZERO;
+        let mut before = 0_u32;
         for row in &subject.rows[1..] {
             let count = f64::from(row.row.count_at(window.ix).admitted);
             let presence = self
                 .actors
                 .region(row.actor)
                 .map_or(Presence::Reachable, |r| self.presence[r]);
+            if sliding && presence != Presence::Silent {
+                let more = row.row.count_at(window.ix.previous()).admitted;
+                before = before.saturating_add(more);
+            }
             seen += match presence {
                 // Silent regions are added below, each as a whole.
                 Presence::Silent => 0.0,
@@ -571,7 +598,11 @@ impl Counters {
                     let age = now.mono.since(row.as_of);
                     let rate = if age < HORIZON { row.rate } else { 0.0 };
                     slope += rate;
-                    count + rate * age.min(window.elapsed).as_secs_f64()
+                    asked += rate * age.as_secs_f64();
+                    if rate > 0.0 {
+                        oldest = oldest.max(age);
+                    }
+                    count
                 }
             };
         }
@@ -592,10 +623,21 @@ impl Counters {
                 (0..self.regions.len()).filter(|region| self.presence[*region] == Presence::Silent)
             {
                 let part = share[region] * f64::from(amount);
-                seen += subject.spent_by(region, &self.actors, window.ix).max(part);
+                let mut spent = subject.spent_by(region, &self.actors, window.ix);
+                if sliding {
+                    let before = subject.spent_by(region, &self.actors, window.ix.previous());
+                    spent += f64::from(window.carried(before as u32));
+                }
+                seen += spent.max(part);
                 roll += part;
             }
         }
+        // The words of others are so old, by the weight of what they are asked for.
+        let age = Duration::from_secs_f64(if slope > 0.0 { asked / slope } else { 0.0 });
+        let own = self
+            .hot
+            .get(&key)
+            .map_or(0, |history| history.at(now.mono - oldest, window.ix));
         let line = Line {
             window: window.ix,
             base: if silent {
@@ -603,9 +645,12 @@ impl Counters {
             } else {
                 seen.round() as u32
             },
-            from_ms: millis(now.mono),
+            from_ms: millis(now.mono - age),
             slope: slope as f32,
             roll: whole(roll),
+            share: Share::of(slope, subject.rows[0].rate),
+            own,
+            before,
         };
         self.table.slot(subject.slot).set_line(line);
         line

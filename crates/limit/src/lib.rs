@@ -29,7 +29,7 @@ pub use delta::{Batch, Delta, Group, Update};
 pub use digest::{DIGEST_SHARDS, Digest};
 pub use row::{Count, Row};
 pub use share::{Presence, RegionPresence};
-pub use spec::{LimitSpec, Per, Scope, TableSpec};
+pub use spec::{Algorithm, LimitSpec, Per, Scope, TableSpec};
 pub use subject::{Limit, LimitId, LimitIx, SubjectKey};
 pub use table::{Ask, Decision, LIMITS_PER_REQUEST_MAX, Table, TooManyLimits};
 pub use verdict::{Verdict, policy_field, ratelimit_field, retry_after_secs};

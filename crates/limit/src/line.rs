@@ -15,16 +15,40 @@ use crate::{Window, WindowIx};
 pub(crate) struct Line {
     /// The window that `base` belongs to.
     pub(crate) window: WindowIx,
-    /// Admitted by others in `window` up to `from_ms`.
+    /// Admitted by others in `window`, as far as they have told, and the shares of regions that
+    /// cannot be heard.
     pub(crate) base: u32,
-    /// The moment of `base`: milliseconds on this process's monotonic clock, wrapping after 49
-    /// days.
+    /// How old that is: the moment of it, in milliseconds on this process's monotonic clock,
+    /// wrapping after 49 days.
     pub(crate) from_ms: u32,
     /// Requests a second that others are offered. It outlives the window: what is asked before its
     /// end is asked after.
     pub(crate) slope: f32,
     /// What a later window starts from: the shares of regions that cannot be heard.
     pub(crate) roll: u32,
+    /// The part of all that is offered that is offered to others.
+    pub(crate) share: Share,
+    /// Admitted here in `window` by the moment of `base`.
+    pub(crate) own: u32,
+    /// Admitted by others in the window before `window`.
+    pub(crate) before: u32,
+}
+
+/// A number from 0 to 1, in 16 bits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Share(pub(crate) u16);
+
+impl Share {
+    /// `part` of `part + rest`; all of it if there is nothing.
+    pub(crate) fn of(part: f64, rest: f64) -> Self {
+        let share = part / (part + rest);
+        let share = if share.is_finite() { share } else { 1.0 };
+        Self((share * f64::from(u16::MAX)).round() as u16)
+    }
+
+    fn get(self) -> f64 {
+        f64::from(self.0) / f64::from(u16::MAX)
+    }
 }
 
 /// A peer's rate is believed for so long after its last word: whoever is still counting speaks more
@@ -37,21 +61,47 @@ pub(crate) const fn millis(mono: Mono) -> u32 {
 }
 
 impl Line {
-    /// What others have admitted in `window` by `now`, as far as can be told.
-    pub(crate) fn at(&self, now: Now, window: Window) -> u32 {
-        let age = Duration::from_millis(u64::from(millis(now.mono).wrapping_sub(self.from_ms)));
-        let (start, age) = if self.window < window.ix {
-            (self.roll, age.min(window.elapsed))
+    /// What others have admitted in `window` by `now`, as far as can be told, of a limit of which
+    /// `amount` may be admitted in this window.
+    ///
+    /// What they have been asked for since their last word, they have admitted: but no more than
+    /// their share of what was left then, for we take ours.
+    pub(crate) fn at(&self, now: Now, window: Window, amount: u32) -> u32 {
+        let (seen, own) = if self.window < window.ix {
+            (self.roll, 0)
         } else {
-            (self.base, age)
+            (self.base, self.own)
         };
+        let age = self.age(now).min(window.elapsed);
+        seen.saturating_add(self.flight(age, amount, seen, own))
+    }
+
+    /// What others admitted in the window before `window`, as far as can be told. The shares of
+    /// regions that cannot be heard are left out: [`at`](Self::at) holds them, whole.
+    pub(crate) fn before_at(&self, now: Now, window: Window, amount: u32) -> u32 {
+        if self.window == window.ix {
+            return self.before;
+        }
+        if self.window != window.ix.previous() {
+            return 0;
+        }
+        let age = self.age(now).saturating_sub(window.elapsed);
+        let seen = self.base.saturating_sub(self.roll);
+        seen.saturating_add(self.flight(age, amount, self.base, self.own))
+    }
+
+    fn age(&self, now: Now) -> Duration {
+        Duration::from_millis(u64::from(millis(now.mono).wrapping_sub(self.from_ms)))
+    }
+
+    /// Admitted by others in `age`, of what `seen` and `own` left.
+    fn flight(&self, age: Duration, amount: u32, seen: u32, own: u32) -> u32 {
         // Should the control thread stall, a stale line must not grow without bound and refuse
         // everyone.
-        let age = age.min(HORIZON);
-        // A float as wide as the count, rounded to the nearest request: the prediction is coarser
-        // than this.
-        let flight = f64::from(self.slope) * age.as_secs_f64();
-        start.saturating_add(flight.round() as u32)
+        let asked = f64::from(self.slope) * age.min(HORIZON).as_secs_f64();
+        let left = amount.saturating_sub(seen).saturating_sub(own);
+        // The nearest whole request: the prediction is coarser than that.
+        asked.min(self.share.get() * f64::from(left)).round() as u32
     }
 }
 
@@ -69,6 +119,9 @@ mod tests {
             from_ms: 5_000,
             slope: 10.0,
             roll: 7,
+            share: Share::of(1.0, 1.0),
+            own: 10,
+            before: 30,
         };
         let second = Duration::from_secs(1);
         let at = |mono_ms, wall_ms: u64| {
@@ -77,8 +130,23 @@ mod tests {
                 mono: Mono::from_millis(mono_ms),
                 wall,
             };
-            line.at(now, Window::at(wall, second))
+            line.at(now, Window::at(wall, second), 1_000)
         };
+        let before_at = |mono_ms, wall_ms: u64| {
+            let wall = Wall::from_unix_micros(wall_ms * 1_000);
+            let now = Now {
+                mono: Mono::from_millis(mono_ms),
+                wall,
+            };
+            line.before_at(now, Window::at(wall, second), 1_000)
+        };
+        assert_eq!(before_at(5_000, 100_100), 30);
+        assert_eq!(
+            before_at(6_000, 101_100),
+            40 - 7 + 9,
+            "what was in flight at the window's end is counted, without the shares"
+        );
+        assert_eq!(before_at(7_000, 102_100), 0, "long over");
         assert_eq!(at(5_000, 100_100), 40);
         assert_eq!(at(5_500, 100_600), 45);
         assert_eq!(

@@ -1,10 +1,10 @@
-//! One subject's numbers, as atomics that all cores and the control thread share: 48 bytes, plus 8
-//! for the key.
+//! One subject's numbers, as atomics that all cores and the control thread share: 64 bytes, a cache
+//! line, plus 8 for the key.
 
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 
-use crate::line::Line;
+use crate::line::{Line, Share};
 use crate::subject::LimitIx;
 use crate::{Count, WindowIx};
 
@@ -14,14 +14,17 @@ use crate::{Count, WindowIx};
 pub(crate) struct Slot {
     /// Window and requests admitted here in it.
     admitted: AtomicU64,
+    /// An earlier window and requests admitted here in it: the one before, if anything was.
+    before: AtomicU64,
     /// Window and requests offered here in it.
     offered: AtomicU64,
     /// Which limit, and the amount that applies.
     terms: AtomicU64,
-    /// The line, and a sequence number that is odd while the control thread writes it.
+    /// The line; its last word has a sequence number that is odd while the control thread writes.
     line_base: AtomicU64,
     line_slope: AtomicU64,
     line_roll: AtomicU64,
+    line_before: AtomicU64,
 }
 
 const fn pack(high: u32, low: u32) -> u64 {
@@ -30,6 +33,16 @@ const fn pack(high: u32, low: u32) -> u64 {
 
 const fn unpack(word: u64) -> (u32, u32) {
     ((word >> 32) as u32, word as u32)
+}
+
+/// The last word of a line, with the sequence number that is odd while it is written.
+const fn pack_roll(roll: u32, share: Share, sequence: u16) -> u64 {
+    pack(roll, (share.0 as u32) << 16 | sequence as u32)
+}
+
+const fn unpack_roll(word: u64) -> (u32, Share, u16) {
+    let (roll, rest) = unpack(word);
+    (roll, Share((rest >> 16) as u16), rest as u16)
 }
 
 /// The count in `window`, given a word that may hold an earlier one.
@@ -45,6 +58,15 @@ impl Slot {
             admitted: count_in(self.admitted.load(SeqCst), window),
             offered: count_in(self.offered.load(SeqCst), window),
         }
+    }
+
+    /// What was admitted here in the window before `window`.
+    pub(crate) fn own_before(&self, window: WindowIx) -> u32 {
+        let before = window.previous();
+        // Read in the order opposite to that of `admit`: what leaves the one word is in the other
+        // already.
+        let current = count_in(self.admitted.load(SeqCst), before);
+        current.max(count_in(self.before.load(SeqCst), before))
     }
 
     /// The newest window that anything was counted in here.
@@ -69,6 +91,7 @@ impl Slot {
     /// Counts `cost` as admitted if, after it, own admissions in `window` stay within `room`.
     /// Returns the count before.
     pub(crate) fn admit(&self, window: WindowIx, cost: u32, room: u32) -> Result<u32, u32> {
+        self.keep(self.admitted.load(SeqCst), window);
         let admitted = self.admitted.fetch_update(SeqCst, SeqCst, |word| {
             let after = count_in(word, window)
                 .checked_add(cost)
@@ -76,8 +99,20 @@ impl Slot {
             (unpack(word).0 <= window.0).then(|| pack(window.0, after))
         });
         match admitted {
-            Ok(word) => Ok(count_in(word, window)),
+            Ok(word) => {
+                // Another core may have counted in the old window since we kept it.
+                self.keep(word, window);
+                Ok(count_in(word, window))
+            }
             Err(word) => Err(count_in(word, window)),
+        }
+    }
+
+    /// Remembers what an older window came to, before `window` takes its place.
+    fn keep(&self, word: u64, window: WindowIx) {
+        if unpack(word).0 < window.0 && word != 0 {
+            // A later window is a larger word, and so is a larger count in the same.
+            self.before.fetch_max(word, SeqCst);
         }
     }
 
@@ -110,19 +145,24 @@ impl Slot {
     /// What others have done and are doing.
     pub(crate) fn line(&self) -> Line {
         loop {
-            let before = self.line_roll.load(Acquire);
+            let started = self.line_roll.load(Acquire);
             let (base, slope) = (self.line_base.load(Acquire), self.line_slope.load(Acquire));
-            let after = self.line_roll.load(SeqCst);
-            let (roll, sequence) = unpack(after);
-            if before == after && sequence.is_multiple_of(2) {
+            let before = self.line_before.load(Acquire);
+            let ended = self.line_roll.load(SeqCst);
+            let (roll, share, sequence) = unpack_roll(ended);
+            if started == ended && sequence.is_multiple_of(2) {
                 let (window, base) = unpack(base);
                 let (from_ms, slope) = unpack(slope);
+                let (own, before) = unpack(before);
                 return Line {
                     window: WindowIx(window),
                     base,
                     from_ms,
                     slope: f32::from_bits(slope),
                     roll,
+                    share,
+                    own,
+                    before,
                 };
             }
             std::hint::spin_loop();
@@ -131,20 +171,21 @@ impl Slot {
 
     /// Replaces the line. Only one thread may do so.
     pub(crate) fn set_line(&self, line: Line) {
-        let (roll, sequence) = unpack(self.line_roll.load(Relaxed));
-        self.line_roll
-            .store(pack(roll, sequence.wrapping_add(1)), SeqCst);
+        let (roll, share, sequence) = unpack_roll(self.line_roll.load(Relaxed));
+        let writing = pack_roll(roll, share, sequence.wrapping_add(1));
+        self.line_roll.store(writing, SeqCst);
         self.line_base
             .store(pack(line.window.0, line.base), Release);
         self.line_slope
             .store(pack(line.from_ms, line.slope.to_bits()), Release);
-        self.line_roll
-            .store(pack(line.roll, sequence.wrapping_add(2)), SeqCst);
+        self.line_before.store(pack(line.own, line.before), Release);
+        let written = pack_roll(line.roll, line.share, sequence.wrapping_add(2));
+        self.line_roll.store(written, SeqCst);
     }
 
     /// Forgets everything, before the slot serves another subject.
     pub(crate) fn clear(&self) {
-        for word in [&self.admitted, &self.offered, &self.terms] {
+        for word in [&self.admitted, &self.before, &self.offered, &self.terms] {
             word.store(0, SeqCst);
         }
         self.set_line(Line::default());
@@ -179,6 +220,19 @@ mod tests {
     }
 
     #[test]
+    fn the_window_before_is_remembered() {
+        let slot = Slot::default();
+        slot.admit(WindowIx(7), 3, 9).expect("room");
+        assert_eq!(slot.own_before(WindowIx(7)), 0);
+        assert_eq!(slot.own_before(WindowIx(8)), 3, "nothing came in 8 so far");
+        slot.admit(WindowIx(8), 1, 9).expect("room");
+        assert_eq!(slot.own_before(WindowIx(8)), 3);
+        assert_eq!(slot.own_before(WindowIx(9)), 1);
+        slot.admit(WindowIx(12), 1, 9).expect("room");
+        assert_eq!(slot.own_before(WindowIx(12)), 0, "8 is long over");
+    }
+
+    #[test]
     fn what_is_given_back_is_free_again() {
         let slot = Slot::default();
         assert_eq!(slot.admit(WindowIx(7), 3, 3), Ok(0));
@@ -200,6 +254,9 @@ mod tests {
                         from_ms: i,
                         slope: i as f32,
                         roll: i,
+                        share: Share(i as u16),
+                        own: i,
+                        before: i,
                     });
                 }
             });
@@ -213,7 +270,10 @@ mod tests {
                         base: i,
                         from_ms: i,
                         slope: i as f32,
-                        roll: i
+                        roll: i,
+                        share: Share(i as u16),
+                        own: i,
+                        before: i,
                     }
                 );
             }

@@ -20,12 +20,28 @@ pub struct LimitSpec {
     /// same.
     #[serde(deserialize_with = "window")]
     pub window: Period,
+    /// How windows follow each other.
+    #[serde(default)]
+    pub algorithm: Algorithm,
     /// Whose requests are counted together.
     #[serde(default)]
     pub per: Per,
     /// Who counts together.
     #[serde(default)]
     pub scope: Scope,
+}
+
+/// How windows follow each other.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Algorithm {
+    /// The last window weighs on this one, by the part of it that a window ending now would still
+    /// cover. No stretch of a window's length admits more than the amount, to within the assumption
+    /// that requests were spread evenly over the last window.
+    #[default]
+    Sliding,
+    /// Each window starts from nothing, as bills do. Around a boundary twice the amount may pass.
+    Fixed,
 }
 
 /// Whose requests are counted together.
@@ -71,7 +87,7 @@ impl Scope {
 #[serde(deny_unknown_fields, default)]
 pub struct TableSpec {
     /// Subjects counted one by one. Beyond it, further subjects share a few counters and may be
-    /// refused early; 56 bytes each, taken at start.
+    /// refused early; 72 bytes each, taken at start.
     #[serde(deserialize_with = "subjects")]
     pub subjects_max: usize,
 }

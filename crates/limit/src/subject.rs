@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use crate::{LimitSpec, Per, Scope};
+use crate::{Algorithm, LimitSpec, Per, Scope};
 
 /// What a limit is called between nodes: a hash of what may not change while counts are kept (name,
 /// window, scope). The amount is left out, so that changing it keeps the counts.
@@ -35,6 +35,8 @@ pub struct Limit {
     pub amount: u32,
     /// The window's length.
     pub window: Duration,
+    /// How windows follow each other.
+    pub algorithm: Algorithm,
     /// Whose requests are counted together.
     pub per: Per,
     /// Who counts together.
@@ -51,6 +53,7 @@ impl Limit {
             id: LimitId::of(name, window, spec.scope),
             amount: spec.amount.get(),
             window,
+            algorithm: spec.algorithm,
             per: spec.per.clone(),
             scope: spec.scope,
         }

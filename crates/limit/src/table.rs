@@ -12,7 +12,7 @@ use crate::buckets::Buckets;
 use crate::share::whole;
 use crate::slot::Slot;
 use crate::subject::LimitIx;
-use crate::{Limit, LimitId, Scope, SubjectKey, TableSpec, Verdict, Window, WindowIx};
+use crate::{Algorithm, Limit, LimitId, Scope, SubjectKey, TableSpec, Verdict, Window, WindowIx};
 
 /// Limits that one request may have to pass.
 pub const LIMITS_PER_REQUEST_MAX: usize = 8;
@@ -47,6 +47,7 @@ pub struct Table {
 pub(crate) struct Registered {
     pub(crate) id: LimitId,
     pub(crate) window: Duration,
+    pub(crate) algorithm: Algorithm,
     pub(crate) scope: Scope,
     /// The limit's own amount; a subject's plan may say another.
     pub(crate) amount: u32,
@@ -127,6 +128,7 @@ impl Table {
         let Limit {
             id,
             window,
+            algorithm,
             scope,
             amount,
             ..
@@ -134,6 +136,7 @@ impl Table {
         let entry = Registered {
             id,
             window,
+            algorithm,
             scope,
             amount,
         };
@@ -229,16 +232,32 @@ impl Table {
         };
         slot.set_terms(ask.ix, ask.amount);
         let line = slot.line();
+        let alone = ask.limit.scope == Scope::Node;
+        let before = match ask.limit.algorithm {
+            Algorithm::Fixed => 0,
+            Algorithm::Sliding if alone => slot.own_before(window.ix),
+            Algorithm::Sliding => {
+                let others = line.before_at(now, window, ask.amount);
+                others.saturating_add(slot.own_before(window.ix))
+            }
+        };
+        let carried = window.carried(before);
         let others = match ask.limit.scope {
             Scope::Node => 0,
             Scope::Global if line.window == WindowIx::default() => self.silent_share(ask.amount),
-            Scope::Global | Scope::Region => line.at(now, window),
+            Scope::Global | Scope::Region => {
+                line.at(now, window, ask.amount.saturating_sub(carried))
+            }
         };
+        let taken = others.saturating_add(carried);
         Place {
             slot,
             dirt,
             window,
-            room: ask.amount.saturating_sub(others),
+            others,
+            before,
+            algorithm: ask.limit.algorithm,
+            room: ask.amount.saturating_sub(taken),
         }
     }
 
@@ -327,7 +346,12 @@ struct Place<'t> {
     slot: &'t Slot,
     dirt: Option<usize>,
     window: Window,
+    /// Admitted elsewhere in this window.
+    others: u32,
+    /// Admitted anywhere in the window before; nothing if it does not matter.
+    before: u32,
     room: u32,
+    algorithm: Algorithm,
 }
 
 impl Place<'_> {
@@ -336,7 +360,23 @@ impl Place<'_> {
             admitted,
             amount,
             remaining: self.room.saturating_sub(own),
-            left: self.window.left,
+            left: if admitted {
+                self.window.left
+            } else {
+                self.wait(amount, own)
+            },
+        }
+    }
+
+    /// How long a client that was refused has to wait until there is room for one request.
+    fn wait(&self, amount: u32, own: u32) -> Duration {
+        let current = self.others.saturating_add(own);
+        match self.algorithm {
+            Algorithm::Fixed => self.window.left,
+            Algorithm::Sliding => {
+                let enough = amount.saturating_sub(1);
+                self.window.until_within(enough, self.before, current)
+            }
         }
     }
 }

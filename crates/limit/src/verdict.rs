@@ -18,7 +18,7 @@ pub struct Verdict {
     pub amount: u32,
     /// How much is left after this request, as far as this node can tell.
     pub remaining: u32,
-    /// Until the window ends.
+    /// Until the window ends, or, if this limit refuses, until a request has room again.
     pub left: Duration,
 }
 
@@ -76,6 +76,7 @@ mod tests {
         let spec = LimitSpec {
             amount: 1_000.try_into().unwrap(),
             window: "1m".parse().unwrap(),
+            algorithm: crate::Algorithm::Fixed,
             per: crate::Per::Key,
             scope: crate::Scope::Global,
         };

@@ -53,9 +53,64 @@ impl Window {
     }
 }
 
+impl Window {
+    /// What of a count of the window before still lies within a window's length of now, if it was
+    /// spread evenly; rounded down.
+    #[must_use]
+    pub fn carried(&self, before: u32) -> u32 {
+        let length = (self.elapsed + self.left).as_micros().max(1);
+        let carried = u128::from(before) * self.left.as_micros() / length;
+        u32::try_from(carried).unwrap_or(u32::MAX)
+    }
+
+    /// How long until at most `amount` requests lie within a window's length, rounded down as
+    /// [`carried`](Self::carried) does, if `before` came in the window before, `current` in this
+    /// one, and no more come.
+    #[must_use]
+    pub fn until_within(&self, amount: u32, before: u32, current: u32) -> Duration {
+        let length = self.elapsed + self.left;
+        // So long before its end, a window weighs less than `room` and one.
+        let out_of = |room: u32, count: u32| {
+            let part = (f64::from(room) + 1.0) / f64::from(count.max(1));
+            length.mul_f64(part.min(1.0))
+        };
+        let wait = match amount.checked_sub(current) {
+            Some(room) => self.left.saturating_sub(out_of(room, before)),
+            None => self.left + length.saturating_sub(out_of(amount, current)),
+        };
+        // Just after that moment, not at it.
+        wait + Duration::from_micros(1)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_window_before_slides_out_of_sight() {
+        let window = |elapsed_s: u64| {
+            Window::at(
+                Wall::from_unix_secs(100 + elapsed_s),
+                Duration::from_secs(100),
+            )
+        };
+        assert_eq!(window(0).carried(60), 60);
+        assert_eq!(window(25).carried(60), 45);
+        assert_eq!(window(99).carried(60), 0);
+        let secs = |d: Duration| d.as_secs();
+        assert_eq!(
+            secs(window(25).until_within(49, 60, 20)),
+            25,
+            "just below 60 * 0.5 + 20"
+        );
+        assert_eq!(secs(window(90).until_within(49, 60, 20)), 0, "already");
+        assert_eq!(
+            secs(window(25).until_within(49, 60, 100)),
+            75 + 50,
+            "half of this window, in the next"
+        );
+    }
 
     #[test]
     fn windows_are_aligned_to_the_epoch() {

@@ -18,8 +18,27 @@ pub(super) struct Packer {
 }
 
 impl Packer {
+    /// Adds a row's newest window.
     pub(super) fn add(&mut self, key: SubjectKey, limit: LimitId, row: &ActorRow, now: Now) {
-        let window = row.row.newest();
+        self.add_window(key, limit, row, row.row.newest(), now);
+    }
+
+    /// Adds what the window before the newest came to, if it came to anything.
+    pub(super) fn add_before(&mut self, key: SubjectKey, limit: LimitId, row: &ActorRow, now: Now) {
+        let before = row.row.newest().previous();
+        if row.row.count_at(before).admitted > 0 {
+            self.add_window(key, limit, row, before, now);
+        }
+    }
+
+    fn add_window(
+        &mut self,
+        key: SubjectKey,
+        limit: LimitId,
+        row: &ActorRow,
+        window: WindowIx,
+        now: Now,
+    ) {
         let count = row.row.count_at(window);
         let age = now.mono.since(row.as_of);
         // What was last heard long ago says nothing of the present: its rate is not passed on.

@@ -8,7 +8,7 @@ use tidegate_model::{Mono, Now};
 use super::actors::{Actors, ME};
 use crate::subject::LimitIx;
 use crate::table::Registered;
-use crate::{Presence, Row, Scope, SubjectKey, Window, WindowIx};
+use crate::{Count, Presence, Row, Scope, SubjectKey, Window, WindowIx};
 
 /// Over which time a rate is averaged.
 pub(super) const RATE_OVER: Duration = Duration::from_millis(100);
@@ -47,7 +47,10 @@ pub(super) struct Subject {
     /// Requests asked for here, decayed over [`RATE_OVER`], and when that was worked out.
     pub(super) recent: f64,
     pub(super) recent_at: Mono,
-    pub(super) offered_seen: (WindowIx, u32),
+    /// The same of those admitted.
+    recent_admitted: f64,
+    /// What was counted last, and in which window.
+    tallied: (WindowIx, Count),
     /// The first is our own.
     pub(super) rows: Vec<ActorRow>,
     /// What each region was asked for in the last window that all regions were heard in.
@@ -62,6 +65,8 @@ pub(super) struct ActorRow {
     pub(super) as_of: Mono,
     pub(super) changed: Mono,
     pub(super) queued: [bool; 2],
+    /// Whether the window before the newest came to more than was told, for each audience.
+    pub(super) settled: [bool; 2],
     /// The rate last told to others, and when.
     pub(super) told_rate: f64,
     pub(super) told_at: Mono,
@@ -81,8 +86,29 @@ impl Subject {
     /// Lets the rate asked for here fall with time.
     pub(super) fn decay(&mut self, now: Mono) {
         let passed = now.since(self.recent_at).as_secs_f64();
-        self.recent *= (-passed / RATE_OVER.as_secs_f64()).exp();
+        let kept = (-passed / RATE_OVER.as_secs_f64()).exp();
+        self.recent *= kept;
+        self.recent_admitted *= kept;
         self.recent_at = now;
+    }
+
+    /// Adds what is new of `count` in `window`, and of what was admitted in the one before.
+    pub(super) fn tally(&mut self, window: WindowIx, count: Count, before: u32) {
+        let (seen_in, seen) = self.tallied;
+        let (offered, admitted) = if seen_in == window {
+            (
+                count.offered.saturating_sub(seen.offered),
+                count.admitted.saturating_sub(seen.admitted),
+            )
+        } else if seen_in == window.previous() {
+            let late = before.saturating_sub(seen.admitted);
+            (count.offered + late, count.admitted + late)
+        } else {
+            (count.offered, count.admitted)
+        };
+        self.recent += f64::from(offered);
+        self.recent_admitted += f64::from(admitted);
+        self.tallied = (window, count);
     }
 
     /// An actor's row; `None` if there is no room for another.
@@ -127,6 +153,17 @@ impl Subject {
 }
 
 impl ActorRow {
+    /// Joins a count. Returns whether it told anything new.
+    pub(super) fn count(&mut self, window: WindowIx, count: Count) -> bool {
+        let newest = self.row.newest();
+        let grew = self.row.join(window, count);
+        // The last counts of a window are often collected when the next has begun.
+        if grew && window < newest || self.row.newest() > newest {
+            self.settled = [true; 2];
+        }
+        grew
+    }
+
     pub(super) fn new(actor: u16, now: Mono) -> Self {
         Self {
             actor,
@@ -135,6 +172,7 @@ impl ActorRow {
             as_of: Mono::ZERO,
             changed: now,
             queued: [false; 2],
+            settled: [false; 2],
             told_rate: 0.0,
             told_at: Mono::ZERO,
         }
@@ -154,7 +192,8 @@ pub(super) fn subject_entry(
         limit,
         recent: 0.0,
         recent_at: now,
-        offered_seen: (WindowIx::default(), 0),
+        recent_admitted: 0.0,
+        tallied: (WindowIx::default(), Count::default()),
         rows: vec![ActorRow::new(ME, now)],
         demand: None,
     })

@@ -44,8 +44,16 @@ fn spec(amount: u32, window: &str, scope: Scope) -> LimitSpec {
     LimitSpec {
         amount,
         window: window.parse().unwrap(),
+        algorithm: Algorithm::Fixed,
         per: Per::Key,
         scope,
+    }
+}
+
+fn sliding(amount: u32, window: &str) -> LimitSpec {
+    LimitSpec {
+        algorithm: Algorithm::Sliding,
+        ..spec(amount, window, Scope::Global)
     }
 }
 
@@ -490,4 +498,39 @@ proptest! {
             prop_assert_eq!(node.admitted("k", at(100_002)) as usize, total);
         }
     }
+}
+
+#[test]
+fn the_last_window_weighs_on_all_nodes() {
+    let spec = sliding(100, "1s");
+    let (mut a, mut b) = (node("us/a", 1, &spec), node("us/b", 1, &spec));
+    // The last of a's requests come so late that the next window has begun when they are collected.
+    assert_eq!(a.burst("k", 40, at(500)), 40);
+    a.tell(&mut b, Audience::Mates, at(510));
+    assert_eq!(a.burst("k", 40, at(999)), 40);
+    assert_eq!(a.burst("k", 10, at(1_001)), 10);
+    a.tell(&mut b, Audience::Mates, at(1_002));
+    // Long after, so that no rate is left: 10 in this window, and 80 * 0.1 of the last.
+    for node in [&mut a, &mut b] {
+        node.counters.refresh(at(1_850));
+    }
+    a.tell(&mut b, Audience::Mates, at(1_850));
+    assert_eq!(b.burst("k", 200, at(1_900)), 100 - 10 - 8);
+}
+
+#[test]
+fn a_node_that_learns_anew_knows_the_last_window_too() {
+    let spec = sliding(100, "1s");
+    let (mut a, mut b) = (node("us/a", 1, &spec), node("us/b", 1, &spec));
+    assert_eq!(a.burst("k", 60, at(100)), 60);
+    a.counters.collect(at(110));
+    let all: Vec<u8> = (0..=u8::MAX).collect();
+    for batch in a
+        .counters
+        .export_shards(&all, Audience::Mates, 100, at(1_400))
+    {
+        b.counters
+            .absorb(&batch, Audience::Mates, Duration::ZERO, at(1_400));
+    }
+    assert_eq!(b.burst("k", 200, at(1_500)), 100 - 30);
 }

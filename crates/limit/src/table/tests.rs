@@ -1,5 +1,6 @@
 use std::num::NonZeroU32;
 
+use proptest::prelude::*;
 use tidegate_model::{Mono, Wall};
 
 use super::*;
@@ -12,6 +13,7 @@ fn limit(name: &str, amount: u32, scope: Scope) -> Limit {
         &LimitSpec {
             amount,
             window: "1s".parse().unwrap(),
+            algorithm: Algorithm::Fixed,
             per: Per::Key,
             scope,
         },
@@ -160,4 +162,94 @@ fn only_the_first_news_wakes_the_control_thread() {
     assert_eq!(slots.len(), 2);
     table.drain_dirty(|_| panic!("drained already"));
     assert!(table.decide(at(0), &[ask(&table, &global, "b")]).wake);
+}
+
+fn sliding(amount: u32) -> Limit {
+    Limit {
+        algorithm: Algorithm::Sliding,
+        ..limit("sliding", amount, Scope::Node)
+    }
+}
+
+#[test]
+fn the_last_window_weighs_on_this_one() {
+    let table = Table::new(TableSpec {
+        subjects_max: 1_024,
+    });
+    let sliding = sliding(100);
+    let ask = [ask(&table, &sliding, "a")];
+    let burst = |ms: u64, n: usize| {
+        let admitted = |_: &usize| table.decide(at(ms), &ask).admitted;
+        (0..n).filter(admitted).count()
+    };
+    assert_eq!(burst(900, 200), 100);
+    assert_eq!(
+        burst(1_000, 200),
+        0,
+        "a fixed window would let 100 more pass"
+    );
+    assert_eq!(burst(1_250, 200), 25);
+    assert_eq!(burst(1_500, 200), 25);
+    assert_eq!(burst(2_500, 200), 75, "50 of them weigh half");
+    assert_eq!(burst(5_000, 200), 100);
+}
+
+proptest! {
+    /// Whoever waits as long as told is let through, if nobody else comes meanwhile; and not much
+    /// sooner.
+    #[test]
+    fn the_wait_that_is_told_is_the_right_one(
+        amount in 1_u32..50,
+        first in 0_u64..1_000,
+        second in 1_000_u64..2_000,
+        algorithm in prop_oneof![Just(Algorithm::Sliding), Just(Algorithm::Fixed)],
+    ) {
+        let table = Table::new(TableSpec { subjects_max: 1_024 });
+        let limit = Limit { algorithm, ..sliding(amount) };
+        let ask = [ask(&table, &limit, "a")];
+        let mut refused = None;
+        for ms in [first, second] {
+            for _ in 0..amount + 1 {
+                let decision = table.decide(at(ms), &ask);
+                if !decision.admitted {
+                    refused = Some((ms, decision.verdicts()[0].left));
+                    break;
+                }
+            }
+        }
+        let (ms, wait) = refused.expect("one more than the amount");
+        prop_assert!(wait > Duration::ZERO && wait <= Duration::from_secs(2));
+        let after = |wait: Duration| {
+            let mut now = at(ms);
+            now.wall = Wall::from_unix_micros(now.wall.unix_micros() + wait.as_micros() as u64);
+            now
+        };
+        if let Some(sooner) = wait.checked_sub(Duration::from_micros(5)) {
+            prop_assert!(!table.decide(after(sooner), &ask).admitted);
+        }
+        prop_assert!(table.decide(after(wait), &ask).admitted);
+    }
+
+    /// In no stretch of a window's length that is weighed as the rule weighs it, more is admitted
+    /// than the amount.
+    #[test]
+    fn a_sliding_limit_is_kept_at_every_moment(
+        amount in 1_u32..200,
+        mut moments in prop::collection::vec(0_u64..5_000, 1..600),
+    ) {
+        let table = Table::new(TableSpec { subjects_max: 1_024 });
+        let limit = sliding(amount);
+        let ask = [ask(&table, &limit, "a")];
+        moments.sort_unstable();
+        let mut counts = [0_u32; 6];
+        for ms in moments {
+            let window = (ms / 1_000) as usize;
+            if table.decide(at(ms), &ask).admitted {
+                counts[window] += 1;
+            }
+            let before = window.checked_sub(1).map_or(0, |before| counts[before]);
+            let weighed = f64::from(before) * (1_000 - ms % 1_000) as f64 / 1_000.0;
+            prop_assert!(f64::from(counts[window]) + weighed.floor() <= f64::from(amount));
+        }
+    }
 }

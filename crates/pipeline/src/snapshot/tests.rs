@@ -27,6 +27,7 @@ fn world() -> World {
         Limit::new(
             name,
             &LimitSpec {
+                algorithm: tidegate_limit::Algorithm::Fixed,
                 amount,
                 window: "1m".parse().unwrap(),
                 per,
