@@ -6,6 +6,7 @@
 //! here are only two audiences, the region's own nodes and the other regions.
 
 mod actors;
+mod draw;
 mod history;
 mod packer;
 mod subject;
@@ -17,12 +18,12 @@ use std::time::Duration;
 use tidegate_model::{Mono, Now, RegionId};
 
 use self::actors::{ACTORS_MAX, Actors, ME};
+use self::draw::Drawing;
 use self::history::History;
 use self::packer::Packer;
 use self::subject::{ActorRow, RATE_OVER, Subjects, subject_entry, worth_telling};
 use crate::digest::shard_of;
-use crate::line::{HORIZON, Line, Share, millis};
-use crate::share::{shares, whole};
+use crate::line::Line;
 use crate::subject::LimitIx;
 use crate::table::Registered;
 use crate::{
@@ -573,85 +574,21 @@ impl Counters {
             return Line::default();
         };
         subject.note_demand(terms, &self.actors, &self.presence, now);
-        let window = Window::at(now.wall, terms.window);
-        let sliding = terms.algorithm == Algorithm::Sliding;
-        let mut seen = 0.0;
-        let mut slope = 0.0;
-        let mut asked = 0.0;
-        let mut oldest = Duration::ZERO;
-        let mut before = 0_u32;
-        for row in &subject.rows[1..] {
-            let count = f64::from(row.row.count_at(window.ix).admitted);
-            let presence = self
-                .actors
-                .region(row.actor)
-                .map_or(Presence::Reachable, |r| self.presence[r]);
-            if sliding && presence != Presence::Silent {
-                let more = row.row.count_at(window.ix.previous()).admitted;
-                before = before.saturating_add(more);
-            }
-            seen += match presence {
-                // Silent regions are added below, each as a whole.
-                Presence::Silent => 0.0,
-                Presence::Withdrawn => count,
-                Presence::Reachable => {
-                    let age = now.mono.since(row.as_of);
-                    let rate = if age < HORIZON { row.rate } else { 0.0 };
-                    slope += rate;
-                    asked += rate * age.as_secs_f64();
-                    if rate > 0.0 {
-                        oldest = oldest.max(age);
-                    }
-                    count
-                }
-            };
-        }
-        let mut roll = 0.0;
-        let silent = terms.scope == Scope::Global && self.presence.contains(&Presence::Silent);
-        if silent {
-            let amount = match self.table.slot(subject.slot).terms() {
-                (_, 0) => terms.amount,
-                (_, amount) => amount,
-            };
-            let even = vec![0; self.regions.len()];
-            let mut share = Vec::new();
-            shares(
-                subject.demand.as_ref().map_or(&even, |(_, demand)| demand),
-                &mut share,
-            );
-            for region in
-                (0..self.regions.len()).filter(|region| self.presence[*region] == Presence::Silent)
-            {
-                let part = share[region] * f64::from(amount);
-                let mut spent = subject.spent_by(region, &self.actors, window.ix);
-                if sliding {
-                    let before = subject.spent_by(region, &self.actors, window.ix.previous());
-                    spent += f64::from(window.carried(before as u32));
-                }
-                seen += spent.max(part);
-                roll += part;
-            }
-        }
-        // The words of others are so old, by the weight of what they are asked for.
-        let age = Duration::from_secs_f64(if slope > 0.0 { asked / slope } else { 0.0 });
-        let own = self
-            .hot
-            .get(&key)
-            .map_or(0, |history| history.at(now.mono - oldest, window.ix));
-        let line = Line {
-            window: window.ix,
-            base: if silent {
-                whole(seen)
-            } else {
-                seen.round() as u32
-            },
-            from_ms: millis(now.mono - age),
-            slope: slope as f32,
-            roll: whole(roll),
-            share: Share::of(slope, subject.rows[0].rate),
-            own,
-            before,
+        let amount = match self.table.slot(subject.slot).terms() {
+            (_, 0) => terms.amount,
+            (_, amount) => amount,
         };
+        let line = Drawing {
+            subject,
+            terms,
+            amount,
+            actors: &self.actors,
+            presence: &self.presence,
+            history: self.hot.get(&key),
+            window: Window::at(now.wall, terms.window),
+            now: now.mono,
+        }
+        .line();
         self.table.slot(subject.slot).set_line(line);
         line
     }

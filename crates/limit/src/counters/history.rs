@@ -38,12 +38,57 @@ impl History {
         self.notes.push_back((now, count));
     }
 
-    /// What had been admitted in `window` by `then`.
+    /// What had been admitted in `window` by `then`, between two notes in proportion.
     pub(super) fn at(&self, then: Mono, window: WindowIx) -> u32 {
         if window != self.window {
             return 0;
         }
-        let mut earlier = self.notes.iter().rev().filter(|(at, _)| *at <= then);
-        earlier.next().map_or(0, |(_, count)| *count)
+        let mut later: Option<(Mono, u32)> = None;
+        for &(at, count) in self.notes.iter().rev() {
+            if at <= then {
+                let Some((end, most)) = later else {
+                    return count;
+                };
+                let part = then.since(at).as_secs_f64() / end.since(at).as_secs_f64();
+                return count + (f64::from(most - count) * part) as u32;
+            }
+            later = Some((at, count));
+        }
+        0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ms(ms: u64) -> Mono {
+        Mono::from_millis(ms)
+    }
+
+    #[test]
+    fn a_moment_between_two_notes_is_reckoned_in_proportion() {
+        let mut history = History::default();
+        for (at, count) in [(100, 10), (105, 99), (120, 30), (140, 30)] {
+            history.note(ms(at), WindowIx(7), count);
+        }
+        let at = |then| history.at(ms(then), WindowIx(7));
+        assert_eq!(
+            [at(99), at(100), at(110), at(130), at(500)],
+            [0, 10, 20, 30, 30]
+        );
+        assert_eq!(history.at(ms(130), WindowIx(8)), 0, "another window");
+    }
+
+    #[test]
+    fn it_reaches_back_a_third_of_a_second_and_no_further() {
+        let mut history = History::default();
+        for i in 0..1_000 {
+            history.note(ms(i * 15), WindowIx(7), i as u32);
+        }
+        assert_eq!(history.notes.len(), NOTES);
+        assert_eq!(history.at(ms(999 * 15 - 330), WindowIx(7)), 977);
+        history.note(ms(20_000), WindowIx(8), 1);
+        assert_eq!(history.notes.len(), 1, "a new window begins anew");
     }
 }

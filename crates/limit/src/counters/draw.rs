@@ -1,0 +1,148 @@
+//! What is known of others' counts, as a line for the cores.
+
+use std::time::Duration;
+
+use tidegate_model::Mono;
+
+use super::actors::Actors;
+use super::history::History;
+use super::subject::{ActorRow, Subject};
+use crate::line::{HORIZON, Line, Share, millis};
+use crate::share::{shares, whole};
+use crate::table::Registered;
+use crate::{Algorithm, Presence, Scope, Window};
+
+/// All that a line is drawn from.
+pub(super) struct Drawing<'c> {
+    pub(super) subject: &'c Subject,
+    pub(super) terms: &'c Registered,
+    /// The amount that applies to this subject.
+    pub(super) amount: u32,
+    pub(super) actors: &'c Actors,
+    /// Of each region.
+    pub(super) presence: &'c [Presence],
+    /// What was admitted here lately, if it was in demand.
+    pub(super) history: Option<&'c History>,
+    pub(super) window: Window,
+    pub(super) now: Mono,
+}
+
+/// What actors of regions have told that may be summed.
+#[derive(Default)]
+struct Told {
+    /// Admitted in this window.
+    seen: f64,
+    /// Admitted in the one before.
+    before: u32,
+    /// Offered a second, by those that still speak.
+    slope: f64,
+    /// Offered since their last words.
+    asked: f64,
+    /// How old the oldest of these words is.
+    oldest: Duration,
+}
+
+/// What regions that cannot be heard are taken to spend.
+#[derive(Default)]
+struct Silent {
+    /// In this window.
+    now: f64,
+    /// In one that has just begun.
+    anew: f64,
+}
+
+impl Drawing<'_> {
+    pub(super) fn line(&self) -> Line {
+        let told = self.told();
+        let silent = self.silent();
+        // How old words are, by the weight of what is offered to those who said them.
+        let age = if told.slope > 0.0 {
+            Duration::from_secs_f64(told.asked / told.slope)
+        } else {
+            Duration::ZERO
+        };
+        // What was left then is shared: in a fixed window that fills, as of the oldest word, lest
+        // two take the same; in a sliding one, which never stops filling, as of the words' mean
+        // age, lest what younger words tell be taken off twice.
+        let then = match self.terms.algorithm {
+            Algorithm::Fixed => told.oldest,
+            Algorithm::Sliding => age,
+        };
+        let own = self
+            .history
+            .map_or(0, |history| history.at(self.now - then, self.window.ix));
+        Line {
+            window: self.window.ix,
+            base: whole(told.seen + silent.now),
+            from_ms: millis(self.now - age),
+            slope: told.slope as f32,
+            roll: whole(silent.anew),
+            share: Share::of(told.slope, self.subject.rows[0].rate),
+            own,
+            before: told.before,
+        }
+    }
+
+    fn told(&self) -> Told {
+        let mut told = Told::default();
+        for row in &self.subject.rows[1..] {
+            match self.presence_of(row) {
+                // Each such region is reckoned with as a whole.
+                Presence::Silent => {}
+                Presence::Withdrawn => self.add_counts(row, &mut told),
+                Presence::Reachable => {
+                    self.add_counts(row, &mut told);
+                    let age = self.now.since(row.as_of);
+                    if age < HORIZON && row.rate > 0.0 {
+                        told.slope += row.rate;
+                        told.asked += row.rate * age.as_secs_f64();
+                        told.oldest = told.oldest.max(age);
+                    }
+                }
+            }
+        }
+        told
+    }
+
+    fn presence_of(&self, row: &ActorRow) -> Presence {
+        let region = self.actors.region(row.actor);
+        region.map_or(Presence::Reachable, |region| self.presence[region])
+    }
+
+    fn add_counts(&self, row: &ActorRow, told: &mut Told) {
+        told.seen += f64::from(row.row.count_at(self.window.ix).admitted);
+        if self.terms.algorithm == Algorithm::Sliding {
+            let before = row.row.count_at(self.window.ix.previous()).admitted;
+            told.before = told.before.saturating_add(before);
+        }
+    }
+
+    fn silent(&self) -> Silent {
+        let mut silent = Silent::default();
+        if self.terms.scope != Scope::Global || !self.presence.contains(&Presence::Silent) {
+            return silent;
+        }
+        let even = vec![0; self.presence.len()];
+        let demand = self.subject.demand.as_ref();
+        let mut share = Vec::new();
+        shares(demand.map_or(&even, |(_, demand)| demand), &mut share);
+        for (region, share) in share.iter().enumerate() {
+            if self.presence[region] == Presence::Silent {
+                let part = share * f64::from(self.amount);
+                silent.now += self.spent_by(region).max(part);
+                silent.anew += part;
+            }
+        }
+        silent
+    }
+
+    /// What a region is known to have spent of this window.
+    fn spent_by(&self, region: usize) -> f64 {
+        let spent = |window| self.subject.spent_by(region, self.actors, window);
+        let carried = match self.terms.algorithm {
+            Algorithm::Fixed => 0,
+            Algorithm::Sliding => self.window.carried(spent(self.window.ix.previous()) as u32),
+        };
+        spent(self.window.ix) + f64::from(carried)
+    }
+}
