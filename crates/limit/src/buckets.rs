@@ -2,23 +2,27 @@
 //! from.
 //!
 //! Eight keys fill a cache line, so a look-up touches one line of keys, or two, and then the slot.
-//! Nothing moves, so a core may hold a slot's number without a lock. Insertion is one
-//! compare-and-swap; two cores that insert the same key at once notice and settle on the lower
-//! place.
+//! Nothing moves, so a core may hold a slot's number without a lock, and looks keys up without one.
+//! Whoever inserts a key holds the lock of its stripe, so that no key gets two slots; cores that
+//! insert different keys meet only at the place, which one of them gets by compare-and-swap.
 
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::SeqCst;
+use std::sync::{Mutex, PoisonError};
 
 use crate::SubjectKey;
 
 const WAYS: usize = 8;
 const EMPTY: u64 = 0;
+/// Locks for insertion: many more than cores.
+const STRIPES: usize = 256;
 
 /// Keys of a fixed number of slots.
 #[derive(Debug)]
 pub(crate) struct Buckets {
     keys: Vec<AtomicU64>,
     mask: usize,
+    inserting: [Mutex<()>; STRIPES],
 }
 
 impl Buckets {
@@ -29,6 +33,7 @@ impl Buckets {
         Self {
             keys,
             mask: buckets - 1,
+            inserting: [const { Mutex::new(()) }; STRIPES],
         }
     }
 
@@ -61,27 +66,23 @@ impl Buckets {
     /// The slot of `key`, taken if it has none yet: (slot, whether it is new). `None` when both
     /// buckets are full.
     pub(crate) fn find_or_insert(&self, key: SubjectKey) -> Option<(usize, bool)> {
+        if let Some(slot) = self.find(key) {
+            return Some((slot, false));
+        }
+        // The middle of the number: its ends choose the buckets.
+        let stripe = (key.raw() >> 20) as usize % STRIPES;
+        let _held = self.inserting[stripe]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(slot) = self.find(key) {
+            return Some((slot, false));
+        }
         loop {
-            if let Some(slot) = self.find(key) {
-                return Some((slot, false));
-            }
             let free = self.free_place(key)?;
-            if self.keys[free]
-                .compare_exchange(EMPTY, key.raw(), SeqCst, SeqCst)
-                .is_err()
-            {
-                continue;
-            }
-            // Another core may have put the same key into another place meanwhile. Whoever sees a
-            // second copy withdraws its own and looks again; at least the later of the two sees it.
-            let copies = self
-                .places(key)
-                .filter(|&slot| self.keys[slot].load(SeqCst) == key.raw())
-                .count();
-            if copies == 1 {
+            let taken = self.keys[free].compare_exchange(EMPTY, key.raw(), SeqCst, SeqCst);
+            if taken.is_ok() {
                 return Some((free, true));
             }
-            self.keys[free].store(EMPTY, SeqCst);
         }
     }
 
@@ -149,16 +150,20 @@ mod tests {
 
     #[test]
     fn cores_that_insert_the_same_keys_agree() {
-        let buckets = Buckets::new(4_096);
-        let slots = |()| {
-            (0..2_000)
-                .map(|n| buckets.find_or_insert(key(n)).unwrap().0)
-                .collect::<Vec<_>>()
-        };
-        std::thread::scope(|scope| {
-            let other = scope.spawn(|| slots(()));
-            let ours = slots(());
-            assert_eq!(ours, other.join().unwrap());
-        });
+        for _ in 0..50 {
+            let buckets = Buckets::new(4_096);
+            let slots = || -> Vec<usize> {
+                (0..2_000)
+                    .map(|n| buckets.find_or_insert(key(n)).unwrap().0)
+                    .collect()
+            };
+            std::thread::scope(|scope| {
+                let others = [(); 3].map(|()| scope.spawn(slots));
+                let ours = slots();
+                for other in others {
+                    assert!(other.join().unwrap() == ours, "a key has two slots");
+                }
+            });
+        }
     }
 }

@@ -1,9 +1,9 @@
 //! How much may this caller still do, agreed between regions without asking?
 //!
-//! Two halves. The [`Table`] answers requests: shared by all cores, lock-free, a few hundred
-//! nanoseconds, no peers involved. [`Counters`] belongs to the control thread: it merges what other
-//! nodes counted, and boils it down, a subject at a time, to a straight line (so many so far, so
-//! many a second) that the table adds to its own count.
+//! Two halves. The [`Table`] answers requests: shared by all cores, in a few hundred nanoseconds,
+//! without a lock once a subject is known, no peers involved. [`Counters`] belongs to the control
+//! thread: it merges what other nodes counted, and boils it down, a subject at a time, to a
+//! straight line (so many so far, so many a second) that the table adds to its own count.
 //!
 //! `ALGORITHM.md` beside this crate holds the rule, its errors and its worst case. Nothing here
 //! knows a network, a clock or HTTP.
@@ -14,6 +14,7 @@ mod counters;
 mod delta;
 mod digest;
 mod line;
+mod per;
 mod row;
 mod share;
 mod slot;
@@ -27,10 +28,11 @@ pub use actor::Actor;
 pub use counters::{Absorbed, Audience, Counters, CountersSpec};
 pub use delta::{Batch, Delta, Group, Update};
 pub use digest::{DIGEST_SHARDS, Digest};
+pub use per::{Dimension, Network, Per};
 pub use row::{Count, Row};
 pub use share::{Presence, RegionPresence};
-pub use spec::{Algorithm, LimitSpec, Per, Scope, TableSpec};
-pub use subject::{Limit, LimitId, LimitIx, SubjectKey};
+pub use spec::{Algorithm, LimitSpec, Scope, TableSpec};
+pub use subject::{Limit, LimitId, LimitIx, Naming, SubjectKey};
 pub use table::{Ask, Decision, LIMITS_PER_REQUEST_MAX, Table, TooManyLimits};
 pub use verdict::{Verdict, policy_field, ratelimit_field, retry_after_secs};
 pub use window::{Window, WindowIx};

@@ -5,6 +5,8 @@ use std::num::NonZeroU32;
 use serde::{Deserialize, Deserializer};
 use tidegate_model::Period;
 
+use crate::Per;
+
 /// The largest amount a limit may have: counts of several regions still fit 32 bits with room to
 /// spare.
 pub(crate) const AMOUNT_MAX: u32 = 500_000_000;
@@ -42,19 +44,6 @@ pub enum Algorithm {
     Sliding,
     /// Each window starts from nothing, as bills do. Around a boundary twice the amount may pass.
     Fixed,
-}
-
-/// Whose requests are counted together.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Per {
-    /// One API key.
-    #[default]
-    Key,
-    /// One client address: an IPv4 address, or the /64 network of an IPv6 address.
-    Ip,
-    /// One value of this request header; requests without it count together.
-    Header(String),
 }
 
 /// Who counts together.

@@ -69,7 +69,7 @@ impl SubjectKey {
     /// The subject called `name` of limit `id`. `seed` is shared by all nodes.
     #[must_use]
     pub fn new(seed: u64, id: LimitId, name: &[u8]) -> Self {
-        Self::from_raw(xxh3_64_with_seed(name, seed ^ id.0))
+        Naming::new(seed, id).with(name).key()
     }
 
     /// A subject as a peer named it.
@@ -83,5 +83,47 @@ impl SubjectKey {
     #[must_use]
     pub const fn raw(self) -> u64 {
         self.0
+    }
+}
+
+/// A subject in the making: a name in several parts.
+#[derive(Clone, Copy, Debug)]
+pub struct Naming(u64);
+
+impl Naming {
+    /// A subject of limit `id`. `seed` is shared by all nodes.
+    #[must_use]
+    pub const fn new(seed: u64, id: LimitId) -> Self {
+        Self(seed ^ id.0)
+    }
+
+    /// Adds a part. Order counts, and where one part ends and the next begins.
+    #[must_use]
+    pub fn with(self, part: &[u8]) -> Self {
+        Self(xxh3_64_with_seed(part, self.0))
+    }
+
+    /// The subject of all parts.
+    #[must_use]
+    pub const fn key(self) -> SubjectKey {
+        SubjectKey::from_raw(self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_do_not_run_into_each_other() {
+        let name = |parts: &[&str]| {
+            let naming = Naming::new(7, LimitId(1));
+            let named = parts.iter().fold(naming, |n, part| n.with(part.as_bytes()));
+            named.key()
+        };
+        assert_eq!(name(&["a"]), SubjectKey::new(7, LimitId(1), b"a"));
+        assert_ne!(name(&["ab", "c"]), name(&["a", "bc"]));
+        assert_ne!(name(&["a", "b"]), name(&["b", "a"]));
+        assert_ne!(name(&["a"]), name(&["a", ""]));
     }
 }

@@ -1,4 +1,5 @@
-//! The half that answers requests: shared by all cores, lock-free, no peers involved.
+//! The half that answers requests: shared by all cores, no peers involved, and no lock once a
+//! subject is known.
 
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::AtomicU64;

@@ -77,7 +77,7 @@ mod tests {
             amount: 1_000.try_into().unwrap(),
             window: "1m".parse().unwrap(),
             algorithm: crate::Algorithm::Fixed,
-            per: crate::Per::Key,
+            per: crate::Per::default(),
             scope: crate::Scope::Global,
         };
         let (a, b) = (Limit::new("per-key", &spec), Limit::new("burst", &spec));

@@ -12,6 +12,7 @@ mod path;
 mod refusal;
 mod snapshot;
 mod spine;
+mod subject;
 
 pub use forward::{Forwarding, RequestId, forward_request, forward_response};
 pub use hygiene::{Origin, arrive};

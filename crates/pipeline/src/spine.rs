@@ -7,14 +7,13 @@ use std::sync::Arc;
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use tidegate_identity::{AuthMethod, Denied, KeyCache, KeyId, KeyRecord, KeyText, Lookup, Pepper};
-use tidegate_limit::{
-    Ask, Decision, LIMITS_PER_REQUEST_MAX, Per, SubjectKey, Table, retry_after_secs,
-};
-use tidegate_model::{Now, Prefix};
+use tidegate_limit::{Ask, Decision, LIMITS_PER_REQUEST_MAX, Table, retry_after_secs};
+use tidegate_model::Now;
 use tidegate_route::Miss;
 
 use crate::Refusal;
 use crate::snapshot::{Route, Snapshot};
+use crate::subject::subject;
 
 /// A request that can be read in one way only.
 #[derive(Debug)]
@@ -231,24 +230,7 @@ fn asks<'s>(
     let plan = key.and_then(|key| key.plan.as_deref());
     route.limits.iter().map(move |&at| {
         let (limit, ix) = &snapshot.limits[at];
-        let subject = match &limit.per {
-            Per::Key => {
-                let kid = key.map_or(&b""[..], |key| key.kid.as_bytes());
-                SubjectKey::new(snapshot.subject_seed, limit.id, kid)
-            }
-            Per::Ip => {
-                let network = Prefix::around(arrival.client, 32, 64).to_string();
-                SubjectKey::new(snapshot.subject_seed, limit.id, network.as_bytes())
-            }
-            Per::Header(name) => {
-                let value = arrival
-                    .head
-                    .headers
-                    .get(name.as_str())
-                    .map_or(&b""[..], |v| v.as_bytes());
-                SubjectKey::new(snapshot.subject_seed, limit.id, value)
-            }
-        };
+        let subject = subject(snapshot.subject_seed, limit, arrival, &route.name, key);
         Ask {
             limit,
             ix: *ix,

@@ -92,6 +92,19 @@ fn every_kind_of_mistake_is_named_with_its_place_and_a_hint() {
         (world("window: 1m", "window: 1x"), "is not a duration"),
         (world("window: 1m", "window: 2d"), "use 1s to 1d"),
         (world("amount: 1000", "amount: 0"), "found `0`"),
+        (world("per: ip", "per: ipp"), "`ipp` is not one of key"),
+        (
+            world("per: ip", "per: [key, route, host, method, ip]"),
+            "counts by 1 to 4 dimensions, not by 5",
+        ),
+        (
+            world("per: ip", "per: [{ header: \"a b\" }]"),
+            "counts by `a b`, which is no header name",
+        ),
+        (
+            world("per: ip", "per: { network: { v4: 33, v6: 64 } }"),
+            "such an address has 32 bits",
+        ),
         (
             world("scope: region", "scope: globe"),
             "is not one of global, region, node",

@@ -1,7 +1,6 @@
 //! Checks of routes: what they refer to, and whether two take the same request.
 
 use tidegate_identity::AuthMethod;
-use tidegate_limit::Per;
 use tidegate_model::Diagnostic;
 use tidegate_route::{MatchSpec, Table};
 
@@ -76,7 +75,7 @@ fn check_key_limits(
         if world
             .limits
             .get(&limit.value)
-            .is_some_and(|spec| spec.value.per == Per::Key)
+            .is_some_and(|spec| spec.value.per.needs_key())
         {
             let message = format!("the route `{name}` takes everyone, but is limited per key");
             let problem = Diagnostic::error(

@@ -1,6 +1,6 @@
 //! Checks within `world.yaml`.
 
-use tidegate_limit::{LIMITS_PER_REQUEST_MAX, Per};
+use tidegate_limit::{Dimension, LIMITS_PER_REQUEST_MAX};
 use tidegate_model::{Diagnostic, Period};
 
 use super::names::{LIMIT, must_be_known, must_be_name};
@@ -59,16 +59,19 @@ fn check_names(world: &WorldSpec, source: &Source, problems: &mut Vec<Diagnostic
 
 fn check_limits(world: &WorldSpec, source: &Source, problems: &mut Vec<Diagnostic>) {
     for (name, limit) in &world.limits {
-        if let Per::Header(header) = &limit.value.per
-            && header.parse::<http_name::HeaderName>().is_err()
-        {
-            let message =
-                format!("the limit `{name}` counts by `{header}`, which is no header name");
-            problems.push(Diagnostic::error(
-                message,
-                source.span(limit.range.clone()),
-                "this limit",
-            ));
+        for dimension in limit.value.per.dimensions() {
+            let (what, word) = match dimension {
+                Dimension::Header(word) => ("header", word),
+                Dimension::Cookie(word) => ("cookie", word),
+                _ => continue,
+            };
+            // Names of both are tokens (RFC 9110 section 5.6.2, RFC 6265 section 4.1.1).
+            if word.parse::<http_name::HeaderName>().is_err() {
+                let message =
+                    format!("the limit `{name}` counts by `{word}`, which is no {what} name");
+                let span = source.span(limit.range.clone());
+                problems.push(Diagnostic::error(message, span, "this limit"));
+            }
         }
     }
     for (name, route) in &world.routes {

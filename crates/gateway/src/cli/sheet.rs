@@ -86,7 +86,7 @@ impl Facts<'_> {
         let mut per_key = limits
             .filter_map(|name| self.spec.limits.get(&name.value))
             .map(|limit| &limit.value)
-            .filter(|limit| limit.per == Per::Key);
+            .filter(|limit| limit.per == Per::default());
         per_key.next().map(terms).unwrap_or_default()
     }
 

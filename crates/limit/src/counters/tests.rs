@@ -45,7 +45,7 @@ fn spec(amount: u32, window: &str, scope: Scope) -> LimitSpec {
         amount,
         window: window.parse().unwrap(),
         algorithm: Algorithm::Fixed,
-        per: Per::Key,
+        per: Per::default(),
         scope,
     }
 }

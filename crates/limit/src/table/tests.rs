@@ -14,7 +14,7 @@ fn limit(name: &str, amount: u32, scope: Scope) -> Limit {
             amount,
             window: "1s".parse().unwrap(),
             algorithm: Algorithm::Fixed,
-            per: Per::Key,
+            per: Per::default(),
             scope,
         },
     )

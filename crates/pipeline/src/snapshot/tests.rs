@@ -4,7 +4,7 @@ use http::Request;
 use http::request::Parts;
 use tidegate_balance::PoolSpec;
 use tidegate_identity::{Denied, KeyCache, KeyRecord, KeyText, Minted, Pepper};
-use tidegate_limit::{LimitSpec, Per, Scope, TableSpec};
+use tidegate_limit::{Dimension, LimitSpec, Scope, TableSpec};
 use tidegate_model::{Mono, Now, Wall};
 use tidegate_route::MethodSet;
 
@@ -22,7 +22,7 @@ fn world() -> World {
     let counters = LimitTable::new(TableSpec {
         subjects_max: 1_024,
     });
-    let limit = |name: &str, amount, per| {
+    let limit = |name: &str, amount, per: Dimension| {
         let amount = NonZeroU32::new(amount).unwrap();
         Limit::new(
             name,
@@ -30,7 +30,7 @@ fn world() -> World {
                 algorithm: tidegate_limit::Algorithm::Fixed,
                 amount,
                 window: "1m".parse().unwrap(),
-                per,
+                per: per.into(),
                 scope: Scope::Global,
             },
         )
@@ -62,7 +62,10 @@ fn world() -> World {
             PoolSpec::default(),
             vec!["127.0.0.1:1".parse().unwrap()],
         ))],
-        limits: vec![limit("per-key", 2, Per::Key), limit("per-ip", 3, Per::Ip)],
+        limits: vec![
+            limit("per-key", 2, Dimension::Key),
+            limit("per-ip", 3, Dimension::Ip),
+        ],
         plans: BTreeMap::from([("gold".to_owned(), gold)]),
         keys: KeysSpec::default(),
         subject_seed: 7,
