@@ -31,6 +31,9 @@ pub struct LimitSpec {
     /// Who counts together.
     #[serde(default)]
     pub scope: Scope,
+    /// Counts and reports, but refuses nothing: to see what a limit would do.
+    #[serde(default)]
+    pub shadow: bool,
 }
 
 /// How windows follow each other.

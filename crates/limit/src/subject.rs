@@ -41,6 +41,8 @@ pub struct Limit {
     pub per: Per,
     /// Who counts together.
     pub scope: Scope,
+    /// Whether it only reports what it would refuse.
+    pub shadow: bool,
 }
 
 impl Limit {
@@ -56,6 +58,7 @@ impl Limit {
             algorithm: spec.algorithm,
             per: spec.per.clone(),
             scope: spec.scope,
+            shadow: spec.shadow,
         }
     }
 }

@@ -159,6 +159,7 @@ impl Table {
         const COST: u32 = 1;
         let nothing = Verdict {
             admitted: true,
+            shadow: false,
             amount: 0,
             remaining: 0,
             left: Duration::ZERO,
@@ -179,7 +180,7 @@ impl Table {
                 .checked_add(COST)
                 .is_some_and(|after| after <= place.room);
             decision.verdicts[i] = place.verdict(ask.amount, fits, own);
-            decision.admitted &= fits;
+            decision.admitted &= !decision.verdicts[i].refuses();
             places[i] = Some(place);
         }
         if decision.admitted {
@@ -213,8 +214,9 @@ impl Table {
                 Err(before) => (false, before),
             };
             decision.verdicts[i] = place.verdict(asks[i].amount, fits, own);
-            if !fits {
-                for taken in places[..i].iter().flatten() {
+            if decision.verdicts[i].refuses() {
+                let before = decision.verdicts.iter().zip(places[..i].iter().flatten());
+                for (_, taken) in before.filter(|(verdict, _)| verdict.admitted) {
                     taken.slot.give_back(taken.window.ix, cost);
                 }
                 decision.admitted = false;
@@ -258,6 +260,7 @@ impl Table {
             others,
             before,
             algorithm: ask.limit.algorithm,
+            shadow: ask.limit.shadow,
             room: ask.amount.saturating_sub(taken),
         }
     }
@@ -353,12 +356,14 @@ struct Place<'t> {
     before: u32,
     room: u32,
     algorithm: Algorithm,
+    shadow: bool,
 }
 
 impl Place<'_> {
     fn verdict(&self, amount: u32, admitted: bool, own: u32) -> Verdict {
         Verdict {
             admitted,
+            shadow: self.shadow,
             amount,
             remaining: self.room.saturating_sub(own),
             left: if admitted {

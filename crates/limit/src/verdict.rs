@@ -14,6 +14,8 @@ use crate::Limit;
 pub struct Verdict {
     /// Whether this limit lets the request through. Another may still refuse it.
     pub admitted: bool,
+    /// Whether this limit only reports what it would refuse.
+    pub shadow: bool,
     /// The amount that applies.
     pub amount: u32,
     /// How much is left after this request, as far as this node can tell.
@@ -34,7 +36,7 @@ pub fn retry_after_secs(left: Duration) -> u64 {
 #[must_use]
 pub fn policy_field<'l>(limits: impl Iterator<Item = (&'l Limit, u32)>) -> String {
     let mut field = String::new();
-    for (limit, amount) in limits {
+    for (limit, amount) in limits.filter(|(limit, _)| !limit.shadow) {
         let separator = if field.is_empty() { "" } else { ", " };
         // Names are DNS labels, so they need no escaping within the quotes.
         write!(
@@ -54,7 +56,7 @@ pub fn ratelimit_field<'l>(
     verdicts: impl Iterator<Item = (&'l Limit, Verdict)>,
 ) {
     field.clear();
-    for (limit, verdict) in verdicts {
+    for (limit, verdict) in verdicts.filter(|(limit, _)| !limit.shadow) {
         let separator = if field.is_empty() { "" } else { ", " };
         let left = retry_after_secs(verdict.left);
         write!(
@@ -63,6 +65,14 @@ pub fn ratelimit_field<'l>(
             limit.name, verdict.remaining
         )
         .expect(STRING);
+    }
+}
+
+impl Verdict {
+    /// Whether this limit refuses the request.
+    #[must_use]
+    pub const fn refuses(&self) -> bool {
+        !self.admitted && !self.shadow
     }
 }
 
@@ -79,6 +89,7 @@ mod tests {
             algorithm: crate::Algorithm::Fixed,
             per: crate::Per::default(),
             scope: crate::Scope::Global,
+            shadow: false,
         };
         let (a, b) = (Limit::new("per-key", &spec), Limit::new("burst", &spec));
         assert_eq!(
@@ -87,6 +98,7 @@ mod tests {
         );
         let verdict = Verdict {
             admitted: true,
+            shadow: false,
             amount: 1_000,
             remaining: 7,
             left: Duration::from_millis(30_001),

@@ -188,7 +188,7 @@ impl Snapshot {
                 .iter()
                 .any(|&at| self.amounts[at].contains_key(*plan))
         };
-        let limited = !spec.limits.is_empty();
+        let limited = spec.limits.iter().any(|&at| !self.limits[at].0.shadow);
         Route {
             ix,
             pool: Arc::clone(&self.pools[spec.upstream]),
@@ -201,7 +201,7 @@ impl Snapshot {
                 .collect(),
             policy: limited.then(|| policy(None)),
             policy_by_plan: plans
-                .filter(changes)
+                .filter(|plan| limited && changes(plan))
                 .map(|plan| (plan.clone(), policy(Some(plan))))
                 .collect(),
             name: spec.name,

@@ -245,7 +245,7 @@ fn limited(route: &Route, decision: &Decision) -> Refusal {
         .limit_names
         .iter()
         .zip(decision.verdicts())
-        .filter(|(_, verdict)| !verdict.admitted);
+        .filter(|(_, verdict)| verdict.refuses());
     let mut violated = Vec::new();
     let mut wait = 0;
     for (name, verdict) in refused {

@@ -91,6 +91,7 @@ mod tests {
             algorithm: Algorithm::Sliding,
             per,
             scope: Scope::Global,
+            shadow: false,
         };
         let limit = Limit::new("l", &spec);
         let subject_of = |(client, name, value): &(&str, &str, &str)| {

@@ -41,6 +41,8 @@ pub(crate) struct Story {
     pub(crate) first_byte: Option<Duration>,
     pub(crate) upload: Option<Rc<UploadFacts>>,
     pub(crate) bytes_out: u64,
+    /// The first limit in shadow mode that would have refused.
+    pub(crate) shadow: Option<Arc<str>>,
     /// Whether the whole answer was handed over.
     pub(crate) complete: bool,
     /// What broke the answer off, if something did.
@@ -71,6 +73,7 @@ impl Story {
             status: 0,
             refusal: "",
             endpoint: None,
+            shadow: None,
             attempts: 0,
             first_byte: None,
             upload: None,
@@ -136,6 +139,7 @@ impl Drop for Story {
             consumer: self.key.as_ref().map_or("", |key| &key.consumer),
             key: self.key.as_ref().map_or("", |key| key.kid.as_str()),
             endpoint: self.endpoint.as_deref().unwrap_or_default(),
+            shadow: self.shadow.as_deref().unwrap_or_default(),
             attempts: self.attempts,
             bytes_in,
             bytes_out: self.bytes_out,

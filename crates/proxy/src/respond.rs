@@ -85,7 +85,11 @@ pub(crate) fn limit_fields(
     let mut headers = HeaderMap::with_capacity(4);
     let limits = route.limits.iter().map(|&at| &snapshot.limits[at].0);
     ratelimit_field(scratch, limits.zip(decision.verdicts().iter().copied()));
-    if let Ok(field) = HeaderValue::from_str(scratch) {
+    // Limits in shadow mode are not told of; there may be no others.
+    if let Some(field) = HeaderValue::from_str(scratch)
+        .ok()
+        .filter(|field| !field.is_empty())
+    {
         headers.insert(RATELIMIT, field);
     }
     if let Some(policy) = route.policy(plan) {

@@ -12,7 +12,7 @@ use rand::Rng as _;
 use tidegate_limit::Decision;
 use tidegate_net::{Busy, ConnFacts, Protocol, ServeRequest};
 use tidegate_pipeline::{
-    Admitted, Forwarding, Identified, Known, Origin, Refusal, RequestId, Routed, arrive,
+    Admitted, Forwarding, Identified, Known, Origin, Refusal, RequestId, Route, Routed, arrive,
     forward_request, forward_response,
 };
 use tidegate_telemetry::RequestFacts;
@@ -114,6 +114,7 @@ impl Proxy {
                 &mut self.scratch.borrow_mut(),
             ));
             self.note(live, &route.limits, &decision);
+            story.shadow = shadow_limit(route, live, &decision);
         }
         admitted
     }
@@ -153,7 +154,12 @@ impl Proxy {
     /// Counts what limits said, and sees to it that other nodes hear of it.
     fn note(&self, live: &Live, limits: &[usize], decision: &Decision) {
         for (&at, verdict) in limits.iter().zip(decision.verdicts()) {
-            live.limits[at].of(self.core)[usize::from(!verdict.admitted)].add(1);
+            let cell = match (verdict.admitted, verdict.shadow) {
+                (true, _) => 0,
+                (false, false) => 1,
+                (false, true) => 2,
+            };
+            live.limits[at].of(self.core)[cell].add(1);
         }
         if decision.wake {
             (self.shared.news)();
@@ -236,6 +242,14 @@ struct Underway {
     until: tokio::time::Instant,
 }
 
+/// The first limit in shadow mode that would have refused.
+fn shadow_limit(route: &Route, live: &Live, decision: &Decision) -> Option<Arc<str>> {
+    let verdicts = route.limits.iter().zip(decision.verdicts());
+    let mut shadowed = verdicts.filter(|(_, verdict)| verdict.shadow && !verdict.admitted);
+    let (&at, _) = shadowed.next()?;
+    Some(Arc::clone(&live.snapshot.limits[at].0.name))
+}
+
 fn announced_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
@@ -280,6 +294,7 @@ impl ServeRequest for Proxy {
             path: "",
             status,
             refusal,
+            shadow: "",
             ended: "",
             route: "",
             consumer: "",

@@ -171,6 +171,8 @@ pub struct RequestFacts<'r> {
     pub status: u16,
     /// Why the gateway refused it.
     pub refusal: &'static str,
+    /// The first limit in shadow mode that would have refused it.
+    pub shadow: &'r str,
     /// What broke the answer off before its end.
     pub ended: &'static str,
     /// The route.
@@ -214,6 +216,7 @@ impl RequestFacts<'_> {
         line.text("door", self.door);
         line.text("route", self.route);
         line.text("refusal", self.refusal);
+        line.text("shadow", self.shadow);
         line.text("ended", self.ended);
         line.text("consumer", self.consumer);
         line.text("key", self.key);
@@ -289,6 +292,7 @@ mod tests {
             path: "/a\"b\\c\n\u{7f}ü",
             status: 200,
             refusal: "",
+            shadow: "",
             ended: "",
             route: "orders",
             consumer: "acme",

@@ -53,6 +53,8 @@ catalog! {
     LIMIT_ADMITTED = Counter "tidegate_limit_admitted" ["limit"];
     /// Requests that a limit refused.
     LIMIT_REFUSED = Counter "tidegate_limit_refused" ["limit"];
+    /// Requests that a limit in shadow mode would have refused.
+    LIMIT_SHADOWED = Counter "tidegate_limit_shadowed" ["limit"];
     /// How often a subject found no counter of its own and was counted together with others.
     LIMIT_OVERFLOWED = Counter "tidegate_limit_overflowed" [];
     /// Subjects whose counts are known.

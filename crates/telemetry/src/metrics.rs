@@ -64,8 +64,9 @@ impl RouteCells {
     }
 }
 
-/// What is counted of a limit, on each core: admitted and refused.
-pub type LimitMetrics = PerCore<[Cell; 2]>;
+/// What is counted of a limit, on each core: admitted, refused, and what it would have refused in
+/// shadow mode.
+pub type LimitMetrics = PerCore<[Cell; 3]>;
 
 /// What is counted of a service, on each core.
 #[derive(Debug, Default)]
@@ -293,6 +294,11 @@ impl Metrics {
                 &catalog::LIMIT_REFUSED,
                 &[name],
                 limit.sum(|cells| cells[1].get()),
+            );
+            scrape.counter(
+                &catalog::LIMIT_SHADOWED,
+                &[name],
+                limit.sum(|cells| cells[2].get()),
             );
         }
         for (name, pool) in &*self.pools.read().unwrap_or_else(PoisonError::into_inner) {

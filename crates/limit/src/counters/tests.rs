@@ -47,6 +47,7 @@ fn spec(amount: u32, window: &str, scope: Scope) -> LimitSpec {
         algorithm: Algorithm::Fixed,
         per: Per::default(),
         scope,
+        shadow: false,
     }
 }
 

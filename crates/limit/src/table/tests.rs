@@ -16,6 +16,7 @@ fn limit(name: &str, amount: u32, scope: Scope) -> Limit {
             algorithm: Algorithm::Fixed,
             per: Per::default(),
             scope,
+            shadow: false,
         },
     )
 }
@@ -192,6 +193,28 @@ fn the_last_window_weighs_on_this_one() {
     assert_eq!(burst(1_500, 200), 25);
     assert_eq!(burst(2_500, 200), 75, "50 of them weigh half");
     assert_eq!(burst(5_000, 200), 100);
+}
+
+#[test]
+fn a_shadow_limit_counts_and_refuses_nothing() {
+    let table = Table::new(TableSpec {
+        subjects_max: 1_024,
+    });
+    let shadow = Limit {
+        shadow: true,
+        ..limit("shadow", 2, Scope::Node)
+    };
+    let real = limit("real", 5, Scope::Node);
+    let both = [ask(&table, &real, "a"), ask(&table, &shadow, "a")];
+    let decisions: Vec<Decision> = (0..6).map(|_| table.decide(at(0), &both)).collect();
+    let admitted: Vec<bool> = decisions.iter().map(|d| d.admitted).collect();
+    assert_eq!(admitted, [true, true, true, true, true, false]);
+    let shadowed: Vec<bool> = decisions
+        .iter()
+        .map(|d| !d.verdicts()[1].admitted)
+        .collect();
+    assert_eq!(shadowed, [false, false, true, true, true, true]);
+    assert!(decisions.iter().all(|d| !d.verdicts()[1].refuses()));
 }
 
 proptest! {
