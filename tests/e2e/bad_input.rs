@@ -138,10 +138,9 @@ async fn refusals_are_problem_documents_that_name_nothing_inside() {
         for inside in [&service.addr.to_string(), "echo", "us-east-1", "limited"] {
             assert!(!answer.body.contains(inside), "{why}: {}", answer.body);
         }
-        let after = node
-            .metric("tidegate_refused_total", &[&format!("\"{reason}\"")])
+        let words = [&*format!("\"{reason}\"")];
+        node.metric_above("tidegate_refused_total", &words, before)
             .await;
-        assert!(after > before, "{why} is counted");
     }
     let answer = client.get("/posts", &[]).await.expect("an answer");
     assert_eq!(answer.headers["allow"], "POST");
@@ -258,11 +257,8 @@ async fn heads_and_bodies_have_bounds() {
         closed && (said.is_empty() || answer_of(&said) == Some(431)),
         "{said}"
     );
-    assert!(
-        node.metric("tidegate_connections_cut_total", &["header_too_large"])
-            .await
-            >= 1.0
-    );
+    node.metric_above("tidegate_connections_cut_total", &["header_too_large"], 0.0)
+        .await;
 
     // A body longer than it announces: what is beyond is no request, and never reaches the service.
     let longer =
@@ -289,11 +285,8 @@ async fn heads_and_bodies_have_bounds() {
         .await
         .expect("a connection");
     assert_eq!(answer_of(&said), Some(413), "{said}");
-    assert!(
-        node.metric("tidegate_refused_total", &["body-too-large"])
-            .await
-            >= 2.0
-    );
+    node.metric_above("tidegate_refused_total", &["body-too-large"], 1.0)
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -324,16 +317,12 @@ async fn slow_clients_are_cut_and_others_are_served_meanwhile() {
         let begun = std::time::Instant::now();
         let (_, closed) = raw(door, request, PATIENCE).await.expect("a connection");
         assert!(
-            closed && begun.elapsed() < Duration::from_millis(2_500),
+            closed && begun.elapsed() < Duration::from_secs(5),
             "{why}: {:?}",
             begun.elapsed()
         );
-        assert!(
-            node.metric("tidegate_connections_cut_total", &[reason])
-                .await
-                > before,
-            "{why} is counted"
-        );
+        node.metric_above("tidegate_connections_cut_total", &[reason], before)
+            .await;
         let answer = Client::new(door)
             .get("/open/x", &[])
             .await

@@ -62,7 +62,9 @@ async fn clients_of_a_dead_region_are_answered_elsewhere_and_nothing_counts_twic
         back.as_secs_f64()
     ));
 
-    // All three regions say the same of what is left, and it is not less than it should be.
+    // All three regions say the same of what is left: 100 are spent, once. Should the window have
+    // ended meanwhile, they slide out of sight, in all regions alike.
+    let mut lefts = Vec::new();
     for region in ["us-east-1", "eu-west-1", "ap-southeast-1"] {
         let mut client = Client::new(world.front(region));
         let answer = client
@@ -75,12 +77,11 @@ async fn clients_of_a_dead_region_are_answered_elsewhere_and_nothing_counts_twic
             .nth(1)
             .and_then(|r| r.split(';').next()?.parse().ok())
             .expect("r=");
-        // The window may have ended meanwhile; then next to nothing is counted.
-        assert!(
-            (893..=899).contains(&left) || left >= 990,
-            "{region}: {field}"
-        );
+        assert!(left >= 893, "{region}: {field}");
+        lefts.push(left);
     }
+    let spread = lefts.iter().max().expect("three") - lefts.iter().min().expect("three");
+    assert!(spread <= 8, "{lefts:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

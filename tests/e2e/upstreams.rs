@@ -34,12 +34,8 @@ async fn a_service_that_misbehaves_costs_its_own_requests_a_clear_answer() {
         assert_eq!(answer.status, status, "{behaviour:?}");
         assert!(answer.body.contains(slug), "{behaviour:?}: {}", answer.body);
         assert!(begun.elapsed() < Duration::from_secs(3), "{behaviour:?}");
-        assert!(
-            node.metric("tidegate_upstream_failures_total", &[failure])
-                .await
-                >= 1.0,
-            "{behaviour:?}"
-        );
+        node.metric_above("tidegate_upstream_failures_total", &[failure], 0.0)
+            .await;
     }
 }
 

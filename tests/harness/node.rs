@@ -156,6 +156,19 @@ impl Node {
         text.lines().filter(wanted).map(value).sum()
     }
 
+    /// Waits until a metric is above `value`, for what is counted a moment after clients have seen
+    /// it.
+    ///
+    /// # Panics
+    /// If it is not within two seconds.
+    pub async fn metric_above(&self, name: &str, words: &[&str], value: f64) {
+        let deadline = Instant::now() + Duration::from_secs(2);
+        while self.metric(name, words).await <= value {
+            assert!(Instant::now() < deadline, "{name} {words:?} stays {value}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
     /// Makes a key.
     ///
     /// # Panics

@@ -24,6 +24,7 @@ use self::packer::Packer;
 use self::subject::{ActorRow, RATE_OVER, Subjects, subject_entry, worth_telling};
 use crate::digest::shard_of;
 use crate::line::Line;
+use crate::share::SilentParts;
 use crate::subject::LimitIx;
 use crate::table::Registered;
 use crate::{
@@ -149,9 +150,7 @@ impl Counters {
         if presence == self.presence {
             return false;
         }
-        let silent = presence.iter().filter(|p| **p == Presence::Silent).count();
-        self.table
-            .set_silent(silent as f64 / self.regions.len().max(1) as f64);
+        self.table.set_silent(SilentParts::of(&presence));
         // Demand is taken down while everyone can still be heard, so that both sides of a cut share
         // by the same figures.
         for subject in self.subjects.values_mut() {

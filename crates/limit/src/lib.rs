@@ -31,7 +31,7 @@ pub use digest::{DIGEST_SHARDS, Digest};
 pub use per::{Dimension, Network, Per};
 pub use row::{Count, Row};
 pub use share::{Presence, RegionPresence};
-pub use spec::{Algorithm, LimitSpec, Scope, TableSpec};
+pub use spec::{Algorithm, LimitSpec, OnPartition, Scope, TableSpec};
 pub use subject::{Limit, LimitId, LimitIx, Naming, SubjectKey};
 pub use table::{Ask, Decision, LIMITS_PER_REQUEST_MAX, Table, TooManyLimits};
 pub use verdict::{Verdict, policy_field, ratelimit_field, retry_after_secs};

@@ -31,6 +31,30 @@ pub struct RegionPresence {
 /// with nothing.
 const FLOOR: f64 = 0.1;
 
+/// The parts of a limit that regions are taken to spend that cannot be heard.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub(crate) struct SilentParts {
+    /// If they keep to even shares.
+    pub(crate) even: f32,
+    /// If those that can be heard keep to their smallest shares.
+    pub(crate) closed: f32,
+}
+
+impl SilentParts {
+    pub(crate) fn of(presence: &[Presence]) -> Self {
+        let count = |wanted| presence.iter().filter(|p| **p == wanted).count() as f32;
+        let (silent, heard) = (count(Presence::Silent), count(Presence::Reachable));
+        if silent == 0.0 {
+            return Self::default();
+        }
+        let regions = presence.len() as f32;
+        Self {
+            even: silent / regions,
+            closed: 1.0 - heard * FLOOR as f32 / regions,
+        }
+    }
+}
+
 /// Each region's share of a limit, from what each was asked for in the last window that everyone
 /// saw whole.
 pub(crate) fn shares(demand: &[u32], out: &mut Vec<f64>) {
@@ -58,6 +82,17 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn silent_regions_take_what_the_others_leave() {
+        use Presence::{Reachable, Silent, Withdrawn};
+        assert_eq!(
+            SilentParts::of(&[Reachable, Withdrawn]),
+            SilentParts::default()
+        );
+        let parts = SilentParts::of(&[Reachable, Silent, Reachable, Silent]);
+        assert_eq!((parts.even, parts.closed), (0.5, 0.95));
+    }
 
     proptest! {
         #[test]

@@ -31,6 +31,9 @@ pub struct LimitSpec {
     /// Who counts together.
     #[serde(default)]
     pub scope: Scope,
+    /// What may be spent while another region cannot be heard that may be serving.
+    #[serde(default)]
+    pub on_partition: OnPartition,
     /// Counts and reports, but refuses nothing: to see what a limit would do.
     #[serde(default)]
     pub shadow: bool,
@@ -60,6 +63,34 @@ pub enum Scope {
     Region,
     /// Each node for itself.
     Node,
+}
+
+/// What may be spent of a global limit while a region cannot be heard that may be serving.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnPartition {
+    /// That region is taken to spend its share, by what was asked of it lately: both sides together
+    /// stay within the limit.
+    #[default]
+    Share,
+    /// It is taken to spend nothing more: nobody is refused wrongly, and each side of a cut may
+    /// spend the whole limit.
+    Open,
+    /// Each region spends its smallest share only, a tenth of an even one: for what must not be
+    /// overspent however demand shifts.
+    Closed,
+}
+
+impl OnPartition {
+    /// The word for configuration and logs.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Share => "share",
+            Self::Open => "open",
+            Self::Closed => "closed",
+        }
+    }
 }
 
 impl Scope {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use crate::{Algorithm, LimitSpec, Per, Scope};
+use crate::{Algorithm, LimitSpec, OnPartition, Per, Scope};
 
 /// What a limit is called between nodes: a hash of what may not change while counts are kept (name,
 /// window, scope). The amount is left out, so that changing it keeps the counts.
@@ -41,6 +41,8 @@ pub struct Limit {
     pub per: Per,
     /// Who counts together.
     pub scope: Scope,
+    /// What may be spent while another region cannot be heard.
+    pub on_partition: OnPartition,
     /// Whether it only reports what it would refuse.
     pub shadow: bool,
 }
@@ -58,6 +60,7 @@ impl Limit {
             algorithm: spec.algorithm,
             per: spec.per.clone(),
             scope: spec.scope,
+            on_partition: spec.on_partition,
             shadow: spec.shadow,
         }
     }

@@ -10,10 +10,12 @@ use std::time::Duration;
 use tidegate_model::Now;
 
 use crate::buckets::Buckets;
-use crate::share::whole;
+use crate::share::{SilentParts, whole};
 use crate::slot::Slot;
 use crate::subject::LimitIx;
-use crate::{Algorithm, Limit, LimitId, Scope, SubjectKey, TableSpec, Verdict, Window, WindowIx};
+use crate::{
+    Algorithm, Limit, LimitId, OnPartition, Scope, SubjectKey, TableSpec, Verdict, Window, WindowIx,
+};
 
 /// Limits that one request may have to pass.
 pub const LIMITS_PER_REQUEST_MAX: usize = 8;
@@ -38,8 +40,8 @@ pub struct Table {
     pending: AtomicU32,
     limits: RwLock<Vec<Registered>>,
     /// Parts of a limit that silent regions are taken to spend of a subject that nothing is known
-    /// of (an f32's bits).
-    silent: AtomicU32,
+    /// of: two f32, even and closed.
+    silent: AtomicU64,
     overflowed: AtomicU64,
 }
 
@@ -49,6 +51,7 @@ pub(crate) struct Registered {
     pub(crate) id: LimitId,
     pub(crate) window: Duration,
     pub(crate) algorithm: Algorithm,
+    pub(crate) on_partition: OnPartition,
     pub(crate) scope: Scope,
     /// The limit's own amount; a subject's plan may say another.
     pub(crate) amount: u32,
@@ -108,7 +111,7 @@ impl Table {
             dirty_words: zeros(words.div_ceil(64)),
             pending: AtomicU32::new(0),
             limits: RwLock::default(),
-            silent: AtomicU32::new(0),
+            silent: AtomicU64::new(0),
             overflowed: AtomicU64::new(0),
             buckets,
         }
@@ -130,6 +133,7 @@ impl Table {
             id,
             window,
             algorithm,
+            on_partition,
             scope,
             amount,
             ..
@@ -138,6 +142,7 @@ impl Table {
             id,
             window,
             algorithm,
+            on_partition,
             scope,
             amount,
         };
@@ -160,6 +165,7 @@ impl Table {
         let nothing = Verdict {
             admitted: true,
             shadow: false,
+            partition: None,
             amount: 0,
             remaining: 0,
             left: Duration::ZERO,
@@ -235,6 +241,7 @@ impl Table {
         };
         slot.set_terms(ask.ix, ask.amount);
         let line = slot.line();
+        let silent = self.silent_part(ask.limit);
         let alone = ask.limit.scope == Scope::Node;
         let before = match ask.limit.algorithm {
             Algorithm::Fixed => 0,
@@ -247,7 +254,9 @@ impl Table {
         let carried = window.carried(before);
         let others = match ask.limit.scope {
             Scope::Node => 0,
-            Scope::Global if line.window == WindowIx::default() => self.silent_share(ask.amount),
+            Scope::Global if line.window == WindowIx::default() => {
+                whole(silent.unwrap_or_default() * f64::from(ask.amount))
+            }
             Scope::Global | Scope::Region => {
                 line.at(now, window, ask.amount.saturating_sub(carried))
             }
@@ -261,6 +270,7 @@ impl Table {
             before,
             algorithm: ask.limit.algorithm,
             shadow: ask.limit.shadow,
+            partition: silent.map(|_| ask.limit.on_partition),
             room: ask.amount.saturating_sub(taken),
         }
     }
@@ -271,9 +281,19 @@ impl Table {
         &self.shared[usize::from(ask.ix.0) * SHARED_PER_LIMIT + within]
     }
 
-    fn silent_share(&self, amount: u32) -> u32 {
-        let parts = f64::from(f32::from_bits(self.silent.load(SeqCst)));
-        whole(parts * f64::from(amount))
+    /// The part of a limit that regions are taken to spend that cannot be heard; `None` if all are,
+    /// or it is none of their concern.
+    fn silent_part(&self, limit: &Limit) -> Option<f64> {
+        if limit.scope != Scope::Global {
+            return None;
+        }
+        let parts = self.silent.load(SeqCst);
+        let part = |bits: u64| f64::from(f32::from_bits(bits as u32));
+        (parts != 0).then(|| match limit.on_partition {
+            OnPartition::Share => part(parts),
+            OnPartition::Open => 0.0,
+            OnPartition::Closed => part(parts >> 32),
+        })
     }
 
     /// Marks a slot for collection. Returns whether the table was clean before.
@@ -339,8 +359,9 @@ impl Table {
         self.buckets.remove(slot);
     }
 
-    pub(crate) fn set_silent(&self, parts: f64) {
-        self.silent.store((parts as f32).to_bits(), SeqCst);
+    pub(crate) fn set_silent(&self, parts: SilentParts) {
+        let bits = u64::from(parts.closed.to_bits()) << 32 | u64::from(parts.even.to_bits());
+        self.silent.store(bits, SeqCst);
     }
 }
 
@@ -357,6 +378,7 @@ struct Place<'t> {
     room: u32,
     algorithm: Algorithm,
     shadow: bool,
+    partition: Option<OnPartition>,
 }
 
 impl Place<'_> {
@@ -364,6 +386,7 @@ impl Place<'_> {
         Verdict {
             admitted,
             shadow: self.shadow,
+            partition: self.partition,
             amount,
             remaining: self.room.saturating_sub(own),
             left: if admitted {

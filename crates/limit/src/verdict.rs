@@ -7,7 +7,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use crate::Limit;
+use crate::{Limit, OnPartition};
 
 /// What one limit says to one request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -16,6 +16,8 @@ pub struct Verdict {
     pub admitted: bool,
     /// Whether this limit only reports what it would refuse.
     pub shadow: bool,
+    /// The policy that applied because a region could not be heard.
+    pub partition: Option<OnPartition>,
     /// The amount that applies.
     pub amount: u32,
     /// How much is left after this request, as far as this node can tell.
@@ -89,6 +91,7 @@ mod tests {
             algorithm: crate::Algorithm::Fixed,
             per: crate::Per::default(),
             scope: crate::Scope::Global,
+            on_partition: OnPartition::default(),
             shadow: false,
         };
         let (a, b) = (Limit::new("per-key", &spec), Limit::new("burst", &spec));
@@ -99,6 +102,7 @@ mod tests {
         let verdict = Verdict {
             admitted: true,
             shadow: false,
+            partition: None,
             amount: 1_000,
             remaining: 7,
             left: Duration::from_millis(30_001),

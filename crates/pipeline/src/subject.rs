@@ -91,6 +91,7 @@ mod tests {
             algorithm: Algorithm::Sliding,
             per,
             scope: Scope::Global,
+            on_partition: tidegate_limit::OnPartition::default(),
             shadow: false,
         };
         let limit = Limit::new("l", &spec);

@@ -43,6 +43,8 @@ pub(crate) struct Story {
     pub(crate) bytes_out: u64,
     /// The first limit in shadow mode that would have refused.
     pub(crate) shadow: Option<Arc<str>>,
+    /// What limits went by because a region could not be heard.
+    pub(crate) partition: &'static str,
     /// Whether the whole answer was handed over.
     pub(crate) complete: bool,
     /// What broke the answer off, if something did.
@@ -74,6 +76,7 @@ impl Story {
             refusal: "",
             endpoint: None,
             shadow: None,
+            partition: "",
             attempts: 0,
             first_byte: None,
             upload: None,
@@ -140,6 +143,7 @@ impl Drop for Story {
             key: self.key.as_ref().map_or("", |key| key.kid.as_str()),
             endpoint: self.endpoint.as_deref().unwrap_or_default(),
             shadow: self.shadow.as_deref().unwrap_or_default(),
+            partition: self.partition,
             attempts: self.attempts,
             bytes_in,
             bytes_out: self.bytes_out,

@@ -9,7 +9,7 @@ use http::request::Parts;
 use http::{HeaderMap, Request, Response, Version};
 use hyper::body::Incoming;
 use rand::Rng as _;
-use tidegate_limit::Decision;
+use tidegate_limit::{Decision, OnPartition};
 use tidegate_net::{Busy, ConnFacts, Protocol, ServeRequest};
 use tidegate_pipeline::{
     Admitted, Forwarding, Identified, Known, Origin, Refusal, RequestId, Route, Routed, arrive,
@@ -115,6 +115,8 @@ impl Proxy {
             ));
             self.note(live, &route.limits, &decision);
             story.shadow = shadow_limit(route, live, &decision);
+            let mut partition = decision.verdicts().iter().filter_map(|v| v.partition);
+            story.partition = partition.next().map_or("", OnPartition::label);
         }
         admitted
     }
@@ -154,12 +156,15 @@ impl Proxy {
     /// Counts what limits said, and sees to it that other nodes hear of it.
     fn note(&self, live: &Live, limits: &[usize], decision: &Decision) {
         for (&at, verdict) in limits.iter().zip(decision.verdicts()) {
-            let cell = match (verdict.admitted, verdict.shadow) {
-                (true, _) => 0,
-                (false, false) => 1,
-                (false, true) => 2,
-            };
-            live.limits[at].of(self.core)[cell].add(1);
+            let cells = live.limits[at].of(self.core);
+            match (verdict.admitted, verdict.shadow) {
+                (true, _) => cells.admitted.add(1),
+                (false, false) => cells.refused.add(1),
+                (false, true) => cells.shadowed.add(1),
+            }
+            if verdict.partition.is_some() {
+                cells.partitioned.add(1);
+            }
         }
         if decision.wake {
             (self.shared.news)();
@@ -295,6 +300,7 @@ impl ServeRequest for Proxy {
             status,
             refusal,
             shadow: "",
+            partition: "",
             ended: "",
             route: "",
             consumer: "",

@@ -173,6 +173,8 @@ pub struct RequestFacts<'r> {
     pub refusal: &'static str,
     /// The first limit in shadow mode that would have refused it.
     pub shadow: &'r str,
+    /// What limits went by because a region could not be heard: `share`, `open` or `closed`.
+    pub partition: &'static str,
     /// What broke the answer off before its end.
     pub ended: &'static str,
     /// The route.
@@ -217,6 +219,7 @@ impl RequestFacts<'_> {
         line.text("route", self.route);
         line.text("refusal", self.refusal);
         line.text("shadow", self.shadow);
+        line.text("partition", self.partition);
         line.text("ended", self.ended);
         line.text("consumer", self.consumer);
         line.text("key", self.key);
@@ -293,6 +296,7 @@ mod tests {
             status: 200,
             refusal: "",
             shadow: "",
+            partition: "",
             ended: "",
             route: "orders",
             consumer: "acme",

@@ -55,6 +55,8 @@ catalog! {
     LIMIT_REFUSED = Counter "tidegate_limit_refused" ["limit"];
     /// Requests that a limit in shadow mode would have refused.
     LIMIT_SHADOWED = Counter "tidegate_limit_shadowed" ["limit"];
+    /// Requests that a limit decided while a region could not be heard that may be serving.
+    LIMIT_PARTITIONED = Counter "tidegate_limit_partitioned" ["limit"];
     /// How often a subject found no counter of its own and was counted together with others.
     LIMIT_OVERFLOWED = Counter "tidegate_limit_overflowed" [];
     /// Subjects whose counts are known.

@@ -64,9 +64,21 @@ impl RouteCells {
     }
 }
 
-/// What is counted of a limit, on each core: admitted, refused, and what it would have refused in
-/// shadow mode.
-pub type LimitMetrics = PerCore<[Cell; 3]>;
+/// What is counted of a limit, on each core.
+pub type LimitMetrics = PerCore<LimitCells>;
+
+/// What one core counts of a limit.
+#[derive(Debug, Default)]
+pub struct LimitCells {
+    /// Let through.
+    pub admitted: Cell,
+    /// Refused.
+    pub refused: Cell,
+    /// What it would have refused, in shadow mode.
+    pub shadowed: Cell,
+    /// Decided while a region could not be heard.
+    pub partitioned: Cell,
+}
 
 /// What is counted of a service, on each core.
 #[derive(Debug, Default)]
@@ -288,17 +300,22 @@ impl Metrics {
             scrape.counter(
                 &catalog::LIMIT_ADMITTED,
                 &[name],
-                limit.sum(|cells| cells[0].get()),
+                limit.sum(|cells| cells.admitted.get()),
             );
             scrape.counter(
                 &catalog::LIMIT_REFUSED,
                 &[name],
-                limit.sum(|cells| cells[1].get()),
+                limit.sum(|cells| cells.refused.get()),
             );
             scrape.counter(
                 &catalog::LIMIT_SHADOWED,
                 &[name],
-                limit.sum(|cells| cells[2].get()),
+                limit.sum(|cells| cells.shadowed.get()),
+            );
+            scrape.counter(
+                &catalog::LIMIT_PARTITIONED,
+                &[name],
+                limit.sum(|cells| cells.partitioned.get()),
             );
         }
         for (name, pool) in &*self.pools.read().unwrap_or_else(PoisonError::into_inner) {

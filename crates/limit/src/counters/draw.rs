@@ -8,9 +8,9 @@ use super::actors::Actors;
 use super::history::History;
 use super::subject::{ActorRow, Subject};
 use crate::line::{HORIZON, Line, Share, millis};
-use crate::share::{shares, whole};
+use crate::share::{SilentParts, shares, whole};
 use crate::table::Registered;
-use crate::{Algorithm, Presence, Scope, Window};
+use crate::{Algorithm, OnPartition, Presence, Scope, Window};
 
 /// All that a line is drawn from.
 pub(super) struct Drawing<'c> {
@@ -126,9 +126,20 @@ impl Drawing<'_> {
         let demand = self.subject.demand.as_ref();
         let mut share = Vec::new();
         shares(demand.map_or(&even, |(_, demand)| demand), &mut share);
+        let missing = self
+            .presence
+            .iter()
+            .filter(|p| **p == Presence::Silent)
+            .count();
+        let closed = f64::from(SilentParts::of(self.presence).closed) / missing as f64;
         for (region, share) in share.iter().enumerate() {
             if self.presence[region] == Presence::Silent {
-                let part = share * f64::from(self.amount);
+                let part = match self.terms.on_partition {
+                    OnPartition::Share => *share,
+                    OnPartition::Open => 0.0,
+                    OnPartition::Closed => closed,
+                };
+                let part = part * f64::from(self.amount);
                 silent.now += self.spent_by(region).max(part);
                 silent.anew += part;
             }

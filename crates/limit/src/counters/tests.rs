@@ -47,6 +47,7 @@ fn spec(amount: u32, window: &str, scope: Scope) -> LimitSpec {
         algorithm: Algorithm::Fixed,
         per: Per::default(),
         scope,
+        on_partition: crate::OnPartition::default(),
         shadow: false,
     }
 }
@@ -534,4 +535,36 @@ fn a_node_that_learns_anew_knows_the_last_window_too() {
             .absorb(&batch, Audience::Mates, Duration::ZERO, at(1_400));
     }
     assert_eq!(b.burst("k", 200, at(1_500)), 100 - 30);
+}
+
+#[test]
+fn what_may_be_spent_while_a_region_is_silent_is_the_operators_choice() {
+    use crate::OnPartition::{Closed, Open, Share};
+    for (on_partition, known, fresh) in [(Share, 66, 66), (Open, 100, 100), (Closed, 6, 6)] {
+        let spec = LimitSpec {
+            on_partition,
+            ..spec(100, "1m", Scope::Global)
+        };
+        let mut a = node("us/a", 1, &spec);
+        // Known to the control thread before the cut, but with nothing spent.
+        a.counters.collect(at(0));
+        let silent = [RegionPresence {
+            region: "eu".parse().unwrap(),
+            presence: Presence::Silent,
+        }];
+        assert!(a.counters.set_presence(&silent, at(10)));
+        assert_eq!(a.burst("fresh", 200, at(20)), fresh, "{on_partition:?}");
+        a.counters.collect(at(30));
+        assert_eq!(a.burst("fresh", 200, at(40)), 0, "{on_partition:?}");
+        assert_eq!(a.burst("known", 200, at(60_050)), known, "{on_partition:?}");
+        let subject = a.subject("x");
+        let ask = Ask {
+            limit: &a.limit,
+            ix: a.ix,
+            subject,
+            amount: 100,
+        };
+        let verdict = a.table.decide(at(50), &[ask]).verdicts()[0];
+        assert_eq!(verdict.partition, Some(on_partition));
+    }
 }

@@ -16,6 +16,7 @@ fn limit(name: &str, amount: u32, scope: Scope) -> Limit {
             algorithm: Algorithm::Fixed,
             per: Per::default(),
             scope,
+            on_partition: OnPartition::default(),
             shadow: false,
         },
     )

@@ -32,6 +32,7 @@ fn world() -> World {
                 window: "1m".parse().unwrap(),
                 per: per.into(),
                 scope: Scope::Global,
+                on_partition: tidegate_limit::OnPartition::default(),
                 shadow: false,
             },
         )
