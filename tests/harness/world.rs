@@ -114,10 +114,10 @@ impl World {
         );
     }
 
-    /// Makes a key.
+    /// Makes a key, and waits until all nodes know it: that takes as long as word of it travels.
     ///
     /// # Panics
-    /// If no node makes one.
+    /// If no node makes one, or not all nodes know it within five seconds.
     #[must_use]
     pub fn key(&self, consumer: &str) -> String {
         let data = self.data().display().to_string();
@@ -131,7 +131,23 @@ impl World {
             "--quiet",
         ]);
         assert_eq!(output.code, 0, "{}", output.err);
-        output.out.trim().to_owned()
+        let key = output.out.trim().to_owned();
+        let kid = key.split('_').nth(2).expect("a key has five parts");
+        let deadline = Instant::now() + Duration::from_secs(5);
+        for node in self.text.regions.iter().flat_map(|region| &region.nodes) {
+            let admin = node.2.to_string();
+            while !tidegate(&["keys", "list", "--admin", &admin])
+                .out
+                .contains(kid)
+            {
+                assert!(
+                    Instant::now() < deadline,
+                    "{} does not know the key",
+                    node.0
+                );
+            }
+        }
+        key
     }
 
     /// Public doors of all nodes.
