@@ -5,6 +5,9 @@
 //! is left. Unknown keys are reported and ignored on the way. What is missing only because it was
 //! left out is not reported again.
 
+mod choice;
+mod error;
+
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -12,11 +15,12 @@ use std::ops::Range;
 
 use serde::Deserialize;
 use serde::de::{
-    self, DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Expected, MapAccess,
-    SeqAccess, Unexpected, VariantAccess, Visitor,
+    self, DeserializeOwned, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor,
 };
 use tidegate_model::Diagnostic;
 
+use self::choice::Choice;
+use self::error::Error;
 use crate::Source;
 use crate::suggest::nearest;
 use crate::tree::{Key, Node, Value, parse};
@@ -132,102 +136,6 @@ impl Reader<'_> {
             "not a key here",
         );
         self.problems.borrow_mut().push(problem.hint(hint));
-    }
-}
-
-#[derive(Debug, Default)]
-struct Error {
-    message: Box<str>,
-    label: Box<str>,
-    hint: Option<String>,
-    range: Option<Range<usize>>,
-    /// The smallest value that contains the error and can be left out.
-    innermost: Option<usize>,
-    /// The field that was missing.
-    missing: Option<&'static str>,
-    /// It follows from an error that was reported already.
-    silent: bool,
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for Error {}
-
-impl Error {
-    fn at(mut self, node: &Node) -> Self {
-        self.range.get_or_insert_with(|| node.range.clone());
-        self
-    }
-
-    fn within(mut self, node: &Node) -> Self {
-        self.innermost.get_or_insert(node.id);
-        self
-    }
-}
-
-impl de::Error for Error {
-    fn custom<T: fmt::Display>(message: T) -> Self {
-        Self {
-            message: message.to_string().into(),
-            label: "here".into(),
-            ..Self::default()
-        }
-    }
-
-    fn invalid_type(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        let found = match unexpected {
-            Unexpected::Str(text) => format!("`{text}`"),
-            Unexpected::Map => "a map".to_owned(),
-            Unexpected::Seq => "a list".to_owned(),
-            Unexpected::Unit => "nothing".to_owned(),
-            other => other.to_string(),
-        };
-        Self::wanted(&expected.to_string(), &found)
-    }
-
-    fn invalid_value(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        let found = match unexpected {
-            Unexpected::Unsigned(n) => format!("`{n}`"),
-            Unexpected::Signed(n) => format!("`{n}`"),
-            Unexpected::Str(text) => format!("`{text}`"),
-            other => other.to_string(),
-        };
-        Self::wanted(&expected.to_string(), &found)
-    }
-
-    fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
-        let choices = expected.join(", ");
-        Self {
-            message: format!("`{variant}` is not one of {choices}").into(),
-            label: "not a choice here".into(),
-            hint: nearest(variant, expected.iter().copied())
-                .map(|name| format!("did you mean `{name}`?")),
-            ..Self::default()
-        }
-    }
-
-    fn missing_field(field: &'static str) -> Self {
-        Self {
-            message: format!("`{field}` is missing").into(),
-            label: format!("add `{field}:` to this").into(),
-            missing: Some(field),
-            ..Self::default()
-        }
-    }
-}
-
-impl Error {
-    fn wanted(expected: &str, found: &str) -> Self {
-        let message = format!("expected {expected}, found {found}");
-        Self {
-            message: message.into(),
-            label: format!("expected {expected}").into(),
-            ..Self::default()
-        }
     }
 }
 
@@ -608,90 +516,6 @@ impl<'de> Deserializer<'de> for KeyDe<'de> {
     serde::forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
         seq tuple tuple_struct map struct enum identifier ignored_any
-    }
-}
-
-struct Choice<'n> {
-    name: &'n str,
-    range: &'n Range<usize>,
-    content: Option<&'n Node>,
-    de: De<'n>,
-}
-
-impl<'n> EnumAccess<'n> for Choice<'n> {
-    type Error = Error;
-    type Variant = Self;
-
-    fn variant_seed<S: DeserializeSeed<'n>>(self, seed: S) -> Result<(S::Value, Self), Error> {
-        let variant = seed
-            .deserialize(KeyDe { text: self.name })
-            .map_err(|mut error| {
-                error.range.get_or_insert_with(|| self.range.clone());
-                error
-            })?;
-        Ok((variant, self))
-    }
-}
-
-impl<'n> VariantAccess<'n> for Choice<'n> {
-    type Error = Error;
-
-    fn unit_variant(self) -> Result<(), Error> {
-        match self.content {
-            Some(content) if !content.is_null() => {
-                let message = format!("`{}` stands alone", self.name);
-                Err(Error {
-                    message: message.into(),
-                    label: "nothing may follow".into(),
-                    ..Error::default()
-                }
-                .at(content))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn newtype_variant_seed<S: DeserializeSeed<'n>>(self, seed: S) -> Result<S::Value, Error> {
-        let Some(node) = self.content else {
-            let message = format!("`{}` needs a value", self.name);
-            let label = format!("write `{}: ...`", self.name);
-            return Err(Error {
-                message: message.into(),
-                label: label.into(),
-                ..Error::default()
-            }
-            .at(self.de.node));
-        };
-        seed.deserialize(De {
-            node,
-            reader: self.de.reader,
-        })
-        .map_err(|error: Error| error.at(node))
-    }
-
-    fn tuple_variant<V: Visitor<'n>>(self, _: usize, _: V) -> Result<V::Value, Error> {
-        Err(de::Error::custom(
-            "a choice of several values is not supported",
-        ))
-    }
-
-    fn struct_variant<V: Visitor<'n>>(
-        self,
-        fields: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Error> {
-        match self.content {
-            Some(node) => De {
-                node,
-                reader: self.de.reader,
-            }
-            .deserialize_struct("", fields, visitor),
-            None => Err(Error {
-                message: format!("`{}` needs values", self.name).into(),
-                ..Error::default()
-            }
-            .at(self.de.node)),
-        }
     }
 }
 

@@ -5,8 +5,10 @@
 //! line is drawn again and handed to the table. Which peer is told when is the cluster's affair:
 //! here are only two audiences, the region's own nodes and the other regions.
 
+mod absorb;
 mod actors;
 mod draw;
+mod export;
 mod history;
 mod packer;
 mod subject;
@@ -15,22 +17,18 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidegate_model::{Mono, Now, RegionId};
+use tidegate_model::{Now, RegionId};
 
-use self::actors::{ACTORS_MAX, Actors, ME};
+pub use self::absorb::Absorbed;
+use self::actors::{ACTORS_MAX, Actors};
 use self::draw::Drawing;
+use self::export::enqueue;
 use self::history::History;
-use self::packer::Packer;
-use self::subject::{ActorRow, RATE_OVER, Subjects, subject_entry, worth_telling};
-use crate::digest::shard_of;
+use self::subject::{RATE_OVER, Subjects, subject_entry, worth_telling};
 use crate::line::Line;
 use crate::share::SilentParts;
-use crate::subject::LimitIx;
 use crate::table::Registered;
-use crate::{
-    Actor, Algorithm, Batch, Count, Digest, Group, Presence, RegionPresence, Scope, SubjectKey,
-    Table, Window, WindowIx,
-};
+use crate::{Actor, Count, Presence, RegionPresence, Scope, SubjectKey, Table, Window};
 
 /// A count that has not changed for so long is the same everywhere, unless a message was lost.
 const SETTLED: Duration = Duration::from_millis(1_500);
@@ -57,23 +55,6 @@ pub enum Audience {
     World,
 }
 
-/// What became of a batch's rows.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Absorbed {
-    /// Rows that told something new.
-    pub learned: u32,
-    /// Rows that told nothing new, or our own.
-    pub known: u32,
-    /// Rows of a limit that this node does not have.
-    pub unknown_limit: u32,
-    /// Rows of a window that is over, or too far ahead of our clock.
-    pub out_of_window: u32,
-    /// Rows that claim what cannot be.
-    pub implausible: u32,
-    /// Rows for which there was no room.
-    pub no_room: u32,
-}
-
 /// All that is known of all subjects.
 #[derive(Debug)]
 pub struct Counters {
@@ -91,14 +72,6 @@ pub struct Counters {
     /// round.
     sweep_at: usize,
     idle: Vec<bool>,
-}
-
-/// What a peer's update says, in our terms.
-struct Heard {
-    window: WindowIx,
-    count: Count,
-    rate: f64,
-    as_of: Mono,
 }
 
 impl Counters {
@@ -248,256 +221,6 @@ impl Counters {
         }
     }
 
-    /// Takes in what a peer sent. `one_way` is how long it was under way, at a guess.
-    pub fn absorb(
-        &mut self,
-        batch: &Batch,
-        from: Audience,
-        one_way: Duration,
-        now: Now,
-    ) -> Absorbed {
-        let mut report = Absorbed::default();
-        for delta in &batch.deltas {
-            let Some(actor) = self.actors.number(&delta.actor, &self.regions) else {
-                report.no_room += delta
-                    .groups
-                    .iter()
-                    .map(|group| group.updates.len() as u32)
-                    .sum::<u32>();
-                continue;
-            };
-            for group in &delta.groups {
-                self.absorb_group(actor, group, from, one_way, now, &mut report);
-            }
-        }
-        report
-    }
-
-    fn absorb_group(
-        &mut self,
-        actor: u16,
-        group: &Group,
-        from: Audience,
-        one_way: Duration,
-        now: Now,
-        report: &mut Absorbed,
-    ) {
-        let rows = group.updates.len() as u32;
-        let found = self
-            .limits
-            .iter()
-            .position(|terms| terms.id == group.limit && terms.scope != Scope::Node);
-        let Some(ix) = found else {
-            report.unknown_limit += rows;
-            return;
-        };
-        let current = Window::at(now.wall, self.limits[ix].window).ix;
-        if group.window < current.previous() || group.window > current.next() {
-            report.out_of_window += rows;
-            return;
-        }
-        if actor == ME {
-            report.known += rows;
-            return;
-        }
-        for update in &group.updates {
-            let offered = update.admitted.checked_add(update.refused);
-            let Some(offered) = offered.filter(|_| update.rate_deci <= RATE_DECI_MAX) else {
-                report.implausible += 1;
-                continue;
-            };
-            let count = Count {
-                admitted: update.admitted,
-                offered,
-            };
-            let key = SubjectKey::from_raw(u64::from_le_bytes(update.subject));
-            let Some(slot) = self.table.admit_subject(key, LimitIx(ix as u16)) else {
-                report.no_room += 1;
-                continue;
-            };
-            let age = one_way + Duration::from_millis(u64::from(update.age_ms));
-            let rate = f64::from(update.rate_deci) / 10.0;
-            let heard = Heard {
-                window: group.window,
-                count,
-                rate,
-                as_of: now.mono - age,
-            };
-            match self.absorb_row(key, slot, LimitIx(ix as u16), actor, heard, from, now) {
-                Some(true) => report.learned += 1,
-                Some(false) => report.known += 1,
-                None => report.no_room += 1,
-            }
-        }
-    }
-
-    /// Takes in one row. Returns whether it was news, or `None` if there is no room for another
-    /// actor.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "who, what and when of one row; grouping them would only rename them"
-    )]
-    fn absorb_row(
-        &mut self,
-        key: SubjectKey,
-        slot: usize,
-        limit: LimitIx,
-        actor: u16,
-        heard: Heard,
-        from: Audience,
-        now: Now,
-    ) -> Option<bool> {
-        let subject = subject_entry(&mut self.subjects, key, slot, limit, now.mono);
-        let row = subject.row(actor, now.mono)?;
-        let grew = row.count(heard.window, heard.count);
-        // Hints are taken from the youngest word only; one that comes late must not bring an old
-        // rate back.
-        let younger = heard.as_of > row.as_of;
-        let stale = heard.as_of.since(row.as_of) >= RETELL / 2;
-        let news = grew || younger && (stale || worth_telling(heard.rate, row.rate));
-        if younger {
-            row.rate = heard.rate;
-            row.as_of = heard.as_of;
-        }
-        if grew {
-            row.changed = now.mono;
-        }
-        if news {
-            let native = self.actors.get(actor).node.region == self.home;
-            // Each row travels once over each step: mates tell the border, the border tells the
-            // world, and what comes from the world is passed to the mates.
-            match from {
-                Audience::World => enqueue(&mut self.queues, row, key, Audience::Mates),
-                Audience::Mates if native => enqueue(&mut self.queues, row, key, Audience::World),
-                Audience::Mates => {}
-            }
-            self.hot.entry(key).or_default();
-            self.redraw(key, now);
-        }
-        Some(news)
-    }
-
-    /// Takes up to `rows_max` rows of news for an audience. `None` when there is none.
-    pub fn export(&mut self, audience: Audience, rows_max: usize, now: Now) -> Option<Batch> {
-        let mut packer = Packer::default();
-        while packer.rows < rows_max {
-            let Some((key, actor)) = self.queues[audience as usize].pop_front() else {
-                break;
-            };
-            let Some(subject) = self.subjects.get_mut(&key) else {
-                continue;
-            };
-            let Some(terms) = self.limits.get(usize::from(subject.limit.0)) else {
-                continue;
-            };
-            let Some(row) = subject.rows.iter_mut().find(|row| row.actor == actor) else {
-                continue;
-            };
-            row.queued[audience as usize] = false;
-            if actor == ME {
-                row.told_rate = row.rate;
-                row.told_at = now.mono;
-            }
-            if audience == Audience::World && terms.scope != Scope::Global {
-                continue;
-            }
-            let settles = std::mem::take(&mut row.settled[audience as usize]);
-            if settles && terms.algorithm == Algorithm::Sliding {
-                packer.add_before(key, terms.id, row, now);
-            }
-            packer.add(key, terms.id, row, now);
-        }
-        packer.finish(&self.actors)
-    }
-
-    /// Whether there is news for an audience.
-    #[must_use]
-    pub fn has_news(&self, audience: Audience) -> bool {
-        !self.queues[audience as usize].is_empty()
-    }
-
-    /// Drops what was queued for an audience that does not exist at the moment; a digest will bring
-    /// it later.
-    pub fn forget_news(&mut self, audience: Audience) {
-        while let Some((key, actor)) = self.queues[audience as usize].pop_front() {
-            let rows = self.subjects.get_mut(&key).map(|subject| &mut subject.rows);
-            if let Some(row) = rows.and_then(|rows| rows.iter_mut().find(|row| row.actor == actor))
-            {
-                row.queued[audience as usize] = false;
-            }
-        }
-    }
-
-    /// A summary of all rows at rest that an audience should know.
-    #[must_use]
-    pub fn digest(&self, audience: Audience, now: Now) -> Digest {
-        let mut digest = Digest::default();
-        self.each_live(audience, now, |key, terms, row| {
-            let window = row.row.newest();
-            let current = Window::at(now.wall, terms.window).ix;
-            if window == current && now.mono.since(row.changed) >= SETTLED {
-                let actor = self.actors.get(row.actor);
-                digest.add(key, actor, window, row.row.count_at(window).admitted);
-            }
-        });
-        digest
-    }
-
-    /// All rows of some shards, in batches of at most `rows_max`, for one peer of the audience.
-    #[must_use]
-    pub fn export_shards(
-        &self,
-        shards: &[u8],
-        audience: Audience,
-        rows_max: usize,
-        now: Now,
-    ) -> Vec<Batch> {
-        let mut batches = Vec::new();
-        let mut packer = Packer::default();
-        self.each_live(audience, now, |key, terms, row| {
-            if shards.contains(&shard_of(key)) {
-                if terms.algorithm == Algorithm::Sliding {
-                    packer.add_before(key, terms.id, row, now);
-                }
-                packer.add(key, terms.id, row, now);
-                if packer.rows >= rows_max {
-                    batches.extend(std::mem::take(&mut packer).finish(&self.actors));
-                }
-            }
-        });
-        batches.extend(packer.finish(&self.actors));
-        batches
-    }
-
-    /// Visits all rows that an audience should know: with counts in the current window, or in the
-    /// one before if that still matters.
-    fn each_live(
-        &self,
-        audience: Audience,
-        now: Now,
-        mut visit: impl FnMut(SubjectKey, &Registered, &ActorRow),
-    ) {
-        for (key, subject) in &self.subjects {
-            let Some(terms) = self.limits.get(usize::from(subject.limit.0)) else {
-                continue;
-            };
-            if audience == Audience::World && terms.scope != Scope::Global {
-                continue;
-            }
-            let current = Window::at(now.wall, terms.window).ix;
-            let oldest = match terms.algorithm {
-                Algorithm::Fixed => current,
-                Algorithm::Sliding => current.previous(),
-            };
-            for row in &subject.rows {
-                let newest = row.row.newest();
-                if (oldest..=current).contains(&newest) && row.row.count_at(newest).admitted > 0 {
-                    visit(*key, terms, row);
-                }
-            }
-        }
-    }
-
     /// Forgets subjects whose windows are over, looking at a part of the table each time. Call
     /// every 100 ms or so.
     pub fn sweep(&mut self, now: Now) {
@@ -612,18 +335,6 @@ impl Counters {
         let rows = subject.rows.iter();
         rows.map(|row| (self.actors.get(row.actor).clone(), row.row.count_at(window)))
             .collect()
-    }
-}
-
-fn enqueue(
-    queues: &mut [VecDeque<(SubjectKey, u16)>; 2],
-    row: &mut ActorRow,
-    key: SubjectKey,
-    audience: Audience,
-) {
-    if !row.queued[audience as usize] {
-        row.queued[audience as usize] = true;
-        queues[audience as usize].push_back((key, row.actor));
     }
 }
 

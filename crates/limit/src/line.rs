@@ -124,21 +124,21 @@ mod tests {
             before: 30,
         };
         let second = Duration::from_secs(1);
-        let at = |mono_ms, wall_ms: u64| {
+        let moment = |mono_ms, wall_ms: u64| {
             let wall = Wall::from_unix_micros(wall_ms * 1_000);
             let now = Now {
                 mono: Mono::from_millis(mono_ms),
                 wall,
             };
-            line.at(now, Window::at(wall, second), 1_000)
+            (now, Window::at(wall, second))
         };
-        let before_at = |mono_ms, wall_ms: u64| {
-            let wall = Wall::from_unix_micros(wall_ms * 1_000);
-            let now = Now {
-                mono: Mono::from_millis(mono_ms),
-                wall,
-            };
-            line.before_at(now, Window::at(wall, second), 1_000)
+        let at = |mono_ms, wall_ms| {
+            let (now, window) = moment(mono_ms, wall_ms);
+            line.at(now, window, 1_000)
+        };
+        let before_at = |mono_ms, wall_ms| {
+            let (now, window) = moment(mono_ms, wall_ms);
+            line.before_at(now, window, 1_000)
         };
         assert_eq!(before_at(5_000, 100_100), 30);
         assert_eq!(

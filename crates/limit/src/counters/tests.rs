@@ -4,7 +4,12 @@ use proptest::prelude::*;
 use tidegate_model::{Epoch, Mono, NodeId, Wall};
 
 use super::*;
-use crate::{Ask, Delta, Limit, LimitId, LimitSpec, Per, TableSpec, Update};
+use crate::digest::shard_of;
+use crate::subject::LimitIx;
+use crate::{
+    Algorithm, Ask, Batch, Delta, Group, Limit, LimitId, LimitSpec, Per, TableSpec, Update,
+    WindowIx,
+};
 
 /// A node's limiter: table and counters, and how it would be asked.
 struct Node {

@@ -1,0 +1,82 @@
+//! The world as one node sees it, for operators.
+
+use std::time::Duration;
+
+use tidegate_model::{Mono, Now, RegionId};
+
+use super::{Node, REPORT_FRESH};
+use crate::membership::Membership;
+use crate::status::presence_word;
+use crate::{ClusterStatus, NodeReport, NodeStatus, RegionStatus};
+
+impl Node {
+    /// The world as this node sees it.
+    #[must_use]
+    pub fn status(&self, now: Now) -> ClusterStatus {
+        let (subjects, _, subjects_hot) = self.replicator.counters().sizes();
+        let rows = self.replicator.absorbed();
+        let world_rejected = self.world_pool.as_ref().map_or(0, Membership::rejected);
+        ClusterStatus {
+            node: self.spec.node.clone(),
+            generation: self.spec.generation,
+            learned: self.replicator.learned(),
+            steering: self.steer.state().to_string(),
+            trouble: self.steer.trouble().map(str::to_owned),
+            veto: self.steer.vetoed().map(|veto| veto.to_string()),
+            regions: self
+                .spec
+                .regions
+                .iter()
+                .map(|region| self.region_status(region, now.mono))
+                .collect(),
+            subjects,
+            subjects_hot,
+            ledger_entries: self.ledger.len(),
+            rows_learned: rows.learned,
+            rows_dropped: rows.unknown_limit + rows.out_of_window + rows.implausible + rows.no_room,
+            packets_rejected: self.region_pool.rejected() + world_rejected,
+            undecodable: self.undecodable,
+        }
+    }
+
+    fn region_status(&self, region: &RegionId, now: Mono) -> RegionStatus {
+        let home = *region == self.spec.node.region;
+        let of_region = self
+            .bulletin
+            .all()
+            .filter(|known| known.report.node.region == *region);
+        let nodes = of_region
+            .map(|known| self.node_status(&known.report, known.as_of, home, now))
+            .collect();
+        let hearing = self.replicator.hearing();
+        let heard = hearing.heard_at(region);
+        RegionStatus {
+            region: region.clone(),
+            home,
+            presence: presence_word(hearing.presence(region, now)).to_owned(),
+            staleness_ms: heard.map(|at| now.since(at).as_millis() as u64),
+            announced: hearing.announced(region),
+            nodes,
+        }
+    }
+
+    fn node_status(&self, report: &NodeReport, as_of: Mono, home: bool, now: Mono) -> NodeStatus {
+        let me = report.node == self.spec.node;
+        let age = if me { Duration::ZERO } else { now.since(as_of) };
+        let alive = match home {
+            true => {
+                me || self
+                    .region_pool
+                    .alive()
+                    .any(|(node, _)| *node == report.node)
+            }
+            false => age < REPORT_FRESH,
+        };
+        NodeStatus {
+            node: report.node.clone(),
+            alive,
+            age_ms: age.as_millis() as u64,
+            facts: report.facts.clone(),
+        }
+    }
+}
