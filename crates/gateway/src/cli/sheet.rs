@@ -43,13 +43,12 @@ impl Facts<'_> {
             write!(sheet, "\nTry it:\n{try_it}").expect(STRING);
         }
         if let Some(first) = fronts.first() {
-            let (program, data) = (program(), self.data_flag());
             let region = &first.region;
+            let kill = spelled(&format!("lab kill {region}"), self.data);
+            let start = spelled(&format!("lab start {region}"), self.data);
             write!(
                 sheet,
-                "\nThen break it:\n  \
-                 {program} lab kill {region}{data}     # and ask the same address again\n  \
-                 {program} lab start {region}{data}\n"
+                "\nThen break it:\n  {kill}     # and ask the same address again\n  {start}\n"
             )
             .expect(STRING);
         }
@@ -117,15 +116,6 @@ impl Facts<'_> {
             .filter(|route| route.auth == auth && route.methods.contains(&Method::GET))
             .min_by_key(|route| route.path.value.example().len())
     }
-
-    /// How subcommands find this world, if not by themselves.
-    fn data_flag(&self) -> String {
-        if self.data == Path::new("data") {
-            String::new()
-        } else {
-            format!(" --data {}", self.data.display())
-        }
-    }
 }
 
 const STRING: &str = "a String takes everything";
@@ -166,8 +156,18 @@ fn grouped(number: u32) -> String {
     text
 }
 
+/// What to type to run a subcommand on the world in this data folder.
+pub(super) fn spelled(subcommand: &str, data: &Path) -> String {
+    let program = program();
+    if data == Path::new("data") {
+        format!("{program} {subcommand}")
+    } else {
+        format!("{program} {subcommand} --data {}", data.display())
+    }
+}
+
 /// What to type to start this program: its name if it is on the path.
-pub(super) fn program() -> String {
+fn program() -> String {
     let Ok(program) = std::env::current_exe() else {
         return "tidegate".to_owned();
     };

@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 
 use super::client::ask;
 use super::live::{EVERY, Live};
-use super::sheet::{Facts, program};
+use super::sheet::{Facts, spelled};
 use super::{Outcome, block_on, certs, down};
 use crate::admin::StatusDocument;
 use crate::files::load_folder;
@@ -57,9 +57,9 @@ pub(crate) fn run(args: Args) -> Outcome {
     if let Some(state) = State::read(&args.data) {
         if state.runs() {
             return Err(format!(
-                "a world runs already in {} (`{} down` stops it)",
+                "a world runs already in {} (`{}` stops it)",
                 args.data.display(),
-                program()
+                spelled("down", &args.data)
             ));
         }
         // Its holder was killed; what it left behind would be in the way.
@@ -121,8 +121,8 @@ fn detach(args: &Args) -> Outcome {
     })?;
     anstream::print!("{sheet}");
     anstream::println!(
-        "\nIt runs in the background; `{} down` stops it.",
-        program()
+        "\nIt runs in the background; `{}` stops it.",
+        spelled("down", &args.data)
     );
     Ok(ExitCode::SUCCESS)
 }
