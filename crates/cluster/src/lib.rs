@@ -15,6 +15,7 @@ mod membership;
 mod message;
 mod node;
 mod outbox;
+mod relay;
 mod replicator;
 mod report;
 mod spec;

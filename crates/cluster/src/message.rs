@@ -2,7 +2,7 @@
 //! reorder.
 
 use serde::{Deserialize, Serialize};
-use tidegate_limit::{Batch, Digest};
+use tidegate_limit::{Batch, Digest, RightsTo, RightsWord};
 use tidegate_model::RegionId;
 
 use crate::{Entry, NodeReport};
@@ -47,6 +47,15 @@ pub enum Message {
     LedgerDigest(Vec<u64>),
     /// Entries of the ledger.
     Ledger(Vec<Entry>),
+    /// A word about rights of a strict limit, perhaps on its way to somebody else.
+    Rights {
+        /// For whom it is.
+        to: RightsTo,
+        /// How many nodes have passed it on.
+        hops: u8,
+        /// The word.
+        word: RightsWord,
+    },
 }
 
 /// When a region was last heard.

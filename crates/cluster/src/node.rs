@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tidegate_limit::{Audience, Table};
+use tidegate_limit::{Audience, Batch, RightsTo, RightsWord, Table};
 use tidegate_model::{Machine, Mono, NodeId, Now, RegionId, Seed as RandomSeed};
 use tidegate_steer::{Controller, Input, Other, State, View};
 
@@ -15,6 +15,7 @@ use crate::border::elect;
 use crate::codec::decode;
 use crate::membership::{Change, Membership, Pool};
 use crate::outbox::{Effect, Notice, Outbox, Peer};
+use crate::relay::{Hop, Relay};
 use crate::replicator::{Peers, Replicator};
 use crate::report::Bulletin;
 use crate::spec::PULSE;
@@ -44,6 +45,10 @@ pub enum Event {
     },
     /// The limits' table has news.
     Dirty,
+    /// Counts of quotas that were handed out are on disk.
+    Kept,
+    /// Counts of quotas that were on disk when the node started.
+    Restored(Batch),
     /// The node has checked itself; `Err` says what is wrong.
     Checked(Result<(), String>),
     /// Routers were made to agree with the plan.
@@ -115,7 +120,7 @@ impl Node {
             steady: Steady::default(),
             borders: BTreeSet::new(),
             peers: Peers::default(),
-            replicator: Replicator::new(&spec, table, now.mono),
+            replicator: Replicator::new(&spec, table, now),
             bulletin: Bulletin::new(spec.node.clone(), spec.epoch, spec.addr, facts, now.mono),
             ledger: Ledger::default(),
             ledger_compared: BTreeMap::new(),
@@ -210,6 +215,7 @@ impl Node {
                 self.replicator
                     .answered(from, settled, part, parts, &mut self.out);
             }
+            Message::Rights { to, hops, word } => self.pass_rights(to, hops, word, now),
             Message::LedgerDigest(digest) => {
                 for entries in self.ledger.lacking(&digest) {
                     let peer = self.peer(from);
@@ -289,6 +295,34 @@ impl Node {
         }
     }
 
+    // Rights of strict limits.
+
+    /// Hears a word about rights, or passes it on towards whom it is for.
+    fn pass_rights(&mut self, to: RightsTo, hops: u8, word: RightsWord, now: Now) {
+        let home = self.replicator.counters().home_of(word.of());
+        let way = Relay {
+            me: &self.spec.node,
+            peers: &self.peers,
+            borders: &self.borders,
+        };
+        match way.next(&to, home, hops) {
+            Hop::Here => self.replicator.hear_rights(&word, now),
+            Hop::Nowhere => {}
+            Hop::To(peer) => {
+                let hops = hops + 1;
+                self.out
+                    .send([peer], &Message::Rights { to, hops, word }, false);
+            }
+        }
+    }
+
+    /// Sends what counters want said about rights.
+    fn send_rights(&mut self, now: Now) {
+        while let Some((to, word)) = self.replicator.poll_rights() {
+            self.pass_rights(to, 0, word, now);
+        }
+    }
+
     // Membership.
 
     /// Takes over what the pools want sent and what has changed in them.
@@ -316,6 +350,7 @@ impl Node {
         if changed {
             self.reelect(now);
         }
+        self.send_rights(now);
         self.send_packets();
     }
 
@@ -361,6 +396,8 @@ impl Node {
             })
             .collect();
         self.peers.world = self.world_peers();
+        let mates = self.peers.mates.iter().map(|peer| peer.node.clone());
+        self.replicator.set_alive(mates);
     }
 
     fn cross_border(&mut self, border: bool, now: Now) {
@@ -475,6 +512,7 @@ impl Node {
     fn reconfigure(&mut self, spec: ClusterSpec, now: Now) {
         let ClusterSpec {
             regions,
+            nodes,
             seeds,
             generation,
             steer,
@@ -482,13 +520,14 @@ impl Node {
         } = spec;
         self.spec = ClusterSpec {
             regions,
+            nodes,
             seeds,
             generation,
             steer,
             ..self.spec.clone()
         };
         self.steer.reconfigure(self.spec.steer);
-        self.replicator.reconfigure(&self.spec.regions, now);
+        self.replicator.reconfigure(&self.spec, now);
         self.bulletin
             .set_own(now.mono, |facts| facts.generation = generation);
         self.reseed();
@@ -525,7 +564,12 @@ impl Machine for Node {
                 bytes,
                 one_way,
             } => self.receive(&from, &bytes, one_way, now),
-            Event::Dirty => self.replicator.dirty(now.mono),
+            Event::Dirty => self.replicator.dirty(now),
+            Event::Kept => self.replicator.kept(),
+            Event::Restored(batch) => {
+                self.replicator
+                    .counts(&batch, Audience::Mates, Duration::ZERO, now);
+            }
             Event::Checked(result) => self.checked(result, now),
             Event::Applied { announced } => self
                 .bulletin

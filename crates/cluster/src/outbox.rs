@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use bytes::Bytes;
+use tidegate_limit::Batch;
 use tidegate_model::{NodeId, RegionId};
 use tidegate_steer::Plan;
 
@@ -26,6 +27,8 @@ pub enum Effect {
     },
     /// Make routers agree with this.
     Apply(Plan),
+    /// Keep these counts of quotas on disk, and say so with `Event::Kept`.
+    Keep(Batch),
     /// Keep these entries of the ledger, and act on them.
     Learned(Vec<Entry>),
     /// Tell the operator.

@@ -9,14 +9,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidegate_limit::{Absorbed, Audience, Batch, Counters, Digest, RegionPresence, Table};
+use tidegate_limit::{
+    Absorbed, Audience, Batch, Counters, Digest, RegionPresence, RightsTo, RightsWord, Table,
+};
 use tidegate_model::{Mono, NodeId, Now, RegionId};
 
 use crate::hearing::Hearing;
-use crate::outbox::{Notice, Outbox, Peer};
+use crate::outbox::{Effect, Notice, Outbox, Peer};
 use crate::spec::{
-    ASK_AGAIN, COMPARE, DATAGRAMS_PER_FLUSH, FLUSH_MATES, FLUSH_WORLD, LEARN_WITHIN, REFRESH,
-    ROWS_PER_DATAGRAM, ROWS_PER_PART, SWEEP,
+    ASK_AGAIN, COMPARE, DATAGRAMS_PER_FLUSH, FLUSH_MATES, FLUSH_WORLD, KEEP, KEEP_SUBJECTS,
+    LEARN_WITHIN, REFRESH, ROWS_PER_DATAGRAM, ROWS_PER_PART, SWEEP,
 };
 use crate::{ClusterSpec, Message};
 
@@ -51,6 +53,9 @@ pub(crate) struct Replicator {
     compare_at: Mono,
     compared: usize,
     absorbed: Absorbed,
+    keep_at: Mono,
+    /// Whether counts were handed out to be kept and are not on disk yet.
+    keeping: bool,
 }
 
 /// How far a node that has just started is with learning what others counted.
@@ -72,9 +77,11 @@ struct Answer {
 }
 
 impl Replicator {
-    pub(crate) fn new(spec: &ClusterSpec, table: Arc<Table>, now: Mono) -> Self {
+    pub(crate) fn new(spec: &ClusterSpec, table: Arc<Table>, now: Now) -> Self {
+        let counters = Counters::new(table, spec.counters(now));
+        let now = now.mono;
         Self {
-            counters: Counters::new(table, spec.counters()),
+            counters,
             hearing: Hearing::new(spec.node.region.clone(), &spec.regions, now),
             told: Vec::new(),
             learning: Learning::Waiting {
@@ -87,12 +94,15 @@ impl Replicator {
             compare_at: now + COMPARE,
             compared: 0,
             absorbed: Absorbed::default(),
+            keep_at: now + KEEP,
+            keeping: false,
         }
     }
 
-    pub(crate) fn reconfigure(&mut self, regions: &[RegionId], now: Now) {
-        self.hearing.set_regions(regions, now.mono);
-        self.counters.reconfigure(regions.to_vec(), now);
+    pub(crate) fn reconfigure(&mut self, spec: &ClusterSpec, now: Now) {
+        self.hearing.set_regions(&spec.regions, now.mono);
+        self.counters
+            .reconfigure(spec.regions.clone(), spec.nodes.clone(), now);
         self.told.clear();
         self.tell_presence(now);
     }
@@ -156,8 +166,43 @@ impl Replicator {
     // Sending counts.
 
     /// The table has news.
-    pub(crate) fn dirty(&mut self, now: Mono) {
-        self.flush_at[Audience::Mates as usize].get_or_insert(now + FLUSH_MATES);
+    pub(crate) fn dirty(&mut self, now: Now) {
+        self.flush_at[Audience::Mates as usize].get_or_insert(now.mono + FLUSH_MATES);
+        // Requests are waiting for rights: those are asked for at once.
+        if self.counters.is_urgent() {
+            self.counters.collect(now);
+        }
+    }
+
+    // Rights of strict limits.
+
+    pub(crate) fn set_alive(&mut self, mates: impl Iterator<Item = NodeId>) {
+        self.counters.set_alive(mates);
+    }
+
+    pub(crate) fn hear_rights(&mut self, word: &RightsWord, now: Now) {
+        self.counters.hear_rights(word, now);
+    }
+
+    pub(crate) fn poll_rights(&mut self) -> Option<(RightsTo, RightsWord)> {
+        self.counters.poll_rights()
+    }
+
+    // Quotas, which outlive restarts.
+
+    /// What was handed out to be kept has been.
+    pub(crate) const fn kept(&mut self) {
+        self.keeping = false;
+    }
+
+    fn keep(&mut self, now: Now, out: &mut Outbox) {
+        self.keep_at = now.mono + KEEP;
+        if !self.keeping
+            && let Some(batch) = self.counters.export_quotas(KEEP_SUBJECTS, now)
+        {
+            self.keeping = true;
+            out.push(Effect::Keep(batch));
+        }
     }
 
     fn schedule(&mut self, now: Mono) {
@@ -349,12 +394,20 @@ impl Replicator {
         if now.mono >= self.compare_at {
             self.compare(peers, now, out);
         }
+        if now.mono >= self.keep_at {
+            self.keep(now, out);
+        }
     }
 
     pub(crate) fn next_wake(&self) -> Mono {
         let flushes = self.flush_at.iter().flatten().copied();
         flushes
-            .chain([self.refresh_at, self.sweep_at, self.compare_at])
+            .chain([
+                self.refresh_at,
+                self.sweep_at,
+                self.compare_at,
+                self.keep_at,
+            ])
             .min()
             .expect("never empty")
     }

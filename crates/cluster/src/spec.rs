@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use tidegate_limit::CountersSpec;
-use tidegate_model::{Epoch, Generation, NodeId, RegionId};
+use tidegate_model::{Epoch, Generation, NodeId, Now, RegionId};
 use tidegate_steer::SteerSpec;
 
 use crate::{Member, Seed};
@@ -18,8 +18,10 @@ pub struct ClusterSpec {
     pub epoch: Epoch,
     /// Where others reach its mesh door.
     pub addr: SocketAddr,
-    /// All regions of the world, this one included.
+    /// All regions of the world, this one included, in the order that all agree on.
     pub regions: Vec<RegionId>,
+    /// All nodes of this region that the configuration lists, in the order that all agree on.
+    pub nodes: Vec<NodeId>,
     /// Nodes to begin with, of this region and of others.
     pub seeds: Vec<Seed>,
     /// Which configuration it runs.
@@ -59,6 +61,9 @@ pub(crate) const BORDERS: usize = 3;
 pub(crate) const ROWS_PER_DATAGRAM: usize = 32;
 /// Datagrams of counts in one flush at most; what is left goes with the next.
 pub(crate) const DATAGRAMS_PER_FLUSH: usize = 64;
+/// Counts of quotas are kept on disk so often, and so many subjects at a time.
+pub(crate) const KEEP: Duration = Duration::from_millis(200);
+pub(crate) const KEEP_SUBJECTS: usize = 10_000;
 /// Rows in one part of a repair.
 pub(crate) const ROWS_PER_PART: usize = 2_000;
 
@@ -71,7 +76,7 @@ impl ClusterSpec {
         }
     }
 
-    pub(crate) fn counters(&self) -> CountersSpec {
+    pub(crate) fn counters(&self, now: Now) -> CountersSpec {
         let actor = tidegate_limit::Actor {
             node: self.node.clone(),
             epoch: self.epoch,
@@ -79,6 +84,8 @@ impl ClusterSpec {
         CountersSpec {
             actor,
             regions: self.regions.clone(),
+            nodes: self.nodes.clone(),
+            born: now.wall,
         }
     }
 }

@@ -19,6 +19,8 @@ pub struct DoorSpec {
     pub tls: Option<TlsSpec>,
     /// Proxies in front whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<Prefix>,
+    /// Whether answers tell in a `tidegate-limits` field how limits decided. For inner doors.
+    pub debug: bool,
     /// Connections open at a time, on all cores together. Beyond it, new ones are closed at once.
     pub connections_max: u32,
     /// The largest header section, the request line included.
@@ -35,6 +37,7 @@ impl Default for DoorSpec {
             listen: None,
             tls: None,
             trusted_proxies: Vec::new(),
+            debug: false,
             connections_max: 10_000,
             header_max: ByteSize::from_kib(64),
             streams_max: 128,

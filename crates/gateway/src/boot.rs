@@ -29,7 +29,7 @@ use crate::effects::Hands;
 use crate::files::load_region;
 use crate::keys::Keys;
 use crate::options::Options;
-use crate::place::{Place, own_region};
+use crate::place::{Place, listed_nodes, own_region};
 use crate::services::Services;
 use crate::tables::live;
 
@@ -65,6 +65,10 @@ pub(crate) fn start(options: Options) -> Result<Running, String> {
     let tls = PeerTls::load(&data.certs(), &place.node)
         .map_err(|error| format!("{error} (`tidegate certs init` makes certificates)"))?;
     let store = data.open_keys(&place.node)?;
+    let quotas = data.open_quotas(&place.node)?;
+    let counted = quotas
+        .load(clock.now().wall)
+        .map_err(|error| error.to_string())?;
     let door_settings = place.open_doors(&loaded, &data)?;
     let epoch = data.next_epoch(&place.node, clock.now().wall)?;
 
@@ -153,11 +157,15 @@ pub(crate) fn start(options: Options) -> Result<Running, String> {
             mesh: Arc::clone(&mesh),
             speaker: speaker(&place, cluster.clone()),
             keys: keys.clone(),
+            quotas,
+            cluster: cluster.clone(),
+            clock,
         };
         tasks.spawn(
             "cluster",
             drive(machine, inbox, clock, move |effect| hands.act(effect)),
         );
+        cluster.send(Event::Restored(counted)).await;
         let entries = keys.entries().map_err(|error| error.to_string())?;
         cluster.send(Event::Record(entries)).await;
         let probes = Probes::start(
@@ -239,6 +247,7 @@ fn cluster_spec(
         epoch,
         addr: place.mesh,
         regions: loaded.region_ids.clone(),
+        nodes: listed_nodes(loaded),
         seeds,
         generation: loaded.generation,
         steer: loaded.world.steer,

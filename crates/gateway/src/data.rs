@@ -7,6 +7,7 @@
 //!   nodes/REGION.NODE/
 //!     epoch       which life this is
 //!     keys.redb   the embedded key store
+//!     quotas.redb counts of quotas
 //! ```
 
 use std::fs;
@@ -16,6 +17,8 @@ use std::path::{Path, PathBuf};
 use tidegate_identity::Pepper;
 use tidegate_keystore::Embedded;
 use tidegate_model::{Epoch, NodeId, Wall};
+
+use crate::quotas::Quotas;
 
 /// A data folder.
 #[derive(Clone, Debug)]
@@ -96,6 +99,10 @@ impl DataFolder {
                 Pepper::LEN_MIN
             )
         })
+    }
+
+    pub(crate) fn open_quotas(&self, node: &NodeId) -> Result<Quotas, String> {
+        Quotas::open(&self.node(node).join("quotas.redb")).map_err(|error| error.to_string())
     }
 
     pub(crate) fn open_keys(&self, node: &NodeId) -> Result<Embedded, String> {

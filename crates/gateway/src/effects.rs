@@ -3,16 +3,22 @@
 use std::sync::Arc;
 
 use tidegate_anycast::Speaker;
-use tidegate_cluster::{Effect, Notice};
+use tidegate_cluster::{Effect, Event, Node, Notice};
+use tidegate_limit::Batch;
 use tidegate_mesh::Mesh;
+use tidegate_runtime::{Clock, Handle};
 
 use crate::keys::Keys;
+use crate::quotas::Quotas;
 
 /// What effects work on.
 pub(crate) struct Hands {
     pub(crate) mesh: Arc<Mesh>,
     pub(crate) speaker: Box<dyn Speaker>,
     pub(crate) keys: Keys,
+    pub(crate) quotas: Quotas,
+    pub(crate) cluster: Handle<Node>,
+    pub(crate) clock: Clock,
 }
 
 impl Hands {
@@ -25,12 +31,27 @@ impl Hands {
                 reliable,
             } => self.mesh.send(to, addr, bytes, reliable),
             Effect::Apply(plan) => self.speaker.apply(&plan),
+            Effect::Keep(batch) => self.keep(batch),
             Effect::Learned(entries) => {
                 let keys = self.keys.clone();
                 tokio::spawn(async move { keys.learn(entries).await });
             }
             Effect::Notice(notice) => log(&notice),
         }
+    }
+
+    /// Keeps counts of quotas. Should that fail, later ones bring the same counts again.
+    fn keep(&self, batch: Batch) {
+        let (quotas, cluster, now) = (self.quotas.clone(), self.cluster.clone(), self.clock.now());
+        tokio::spawn(async move {
+            let kept = tokio::task::spawn_blocking(move || quotas.keep(&batch, now.wall)).await;
+            match kept {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::error!(%error, "Counts of quotas are not on disk."),
+                Err(error) => tracing::error!(%error, "Counts of quotas are not on disk."),
+            }
+            cluster.send(Event::Kept).await;
+        });
     }
 }
 

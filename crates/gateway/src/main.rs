@@ -13,6 +13,7 @@ mod files;
 mod keys;
 mod options;
 mod place;
+mod quotas;
 mod reload;
 mod services;
 mod shutdown;

@@ -32,6 +32,15 @@ pub(crate) fn own_region(loaded: &Loaded) -> &LoadedRegion {
         .expect("a node loads exactly one region")
 }
 
+/// All nodes that the region's file lists.
+pub(crate) fn listed_nodes(loaded: &Loaded) -> Vec<NodeId> {
+    let region = own_region(loaded);
+    let names = region.spec.nodes.keys();
+    names
+        .filter_map(|name| NodeId::new(region.id.clone(), name).ok())
+        .collect()
+}
+
 impl Place {
     pub(crate) fn find(loaded: &Loaded, options: &Options) -> Result<Self, String> {
         let region = own_region(loaded);
@@ -128,6 +137,7 @@ fn settings(
         addr,
         tls: spec.tls.as_ref().map(load).transpose()?,
         trusted_proxies: spec.trusted_proxies.clone(),
+        debug: spec.debug,
         connections_max: spec.connections_max,
         header_max: spec.header_max.as_usize(),
         streams_max: spec.streams_max,

@@ -12,7 +12,7 @@ use tidegate_proxy::Probes;
 
 use crate::check::{resolve_seeds, seed_names};
 use crate::files::load_region;
-use crate::place::Place;
+use crate::place::{Place, listed_nodes};
 use crate::services::Services;
 use crate::tables::live;
 
@@ -73,6 +73,7 @@ async fn try_reload(services: &Arc<Services>) -> Result<Reloaded, String> {
         epoch: Epoch(0),
         addr: place.mesh,
         regions: loaded.region_ids.clone(),
+        nodes: listed_nodes(&loaded),
         seeds,
         generation: loaded.generation,
         steer: loaded.world.steer,

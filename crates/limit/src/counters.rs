@@ -7,33 +7,40 @@
 
 mod absorb;
 mod actors;
+mod bucket;
 mod draw;
+mod escrow;
 mod export;
 mod history;
 mod packer;
 mod subject;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidegate_model::{Now, RegionId};
+use tidegate_model::{NodeId, Now, RegionId, Wall};
 
 pub use self::absorb::Absorbed;
-use self::actors::{ACTORS_MAX, Actors};
+use self::actors::{ACTORS_MAX, Actors, ME};
 use self::draw::Drawing;
 use self::export::enqueue;
 use self::history::History;
-use self::subject::{RATE_OVER, Subjects, subject_entry, worth_telling};
+use self::subject::{ActorRow, RATE_OVER, Subjects, subject_entry, worth_telling};
 use crate::line::Line;
 use crate::share::SilentParts;
 use crate::table::Registered;
-use crate::{Actor, Count, Presence, RegionPresence, Scope, SubjectKey, Table, Window};
+use crate::{
+    Actor, Algorithm, Count, Mode, Presence, RealmSpec, RegionPresence, RightsTo, RightsWord,
+    Scope, SubjectKey, Table,
+};
 
 /// A count that has not changed for so long is the same everywhere, unless a message was lost.
 const SETTLED: Duration = Duration::from_millis(1_500);
 /// A subject in demand is spoken of at least so often, so that its rate stays believed.
 const RETELL: Duration = Duration::from_millis(250);
+/// How long it takes until all have heard of something, until words have told how long they take.
+const HEARD_AFTER: Duration = Duration::from_millis(150);
 /// The fastest rate that is believed, in tenths a second.
 const RATE_DECI_MAX: u32 = 100_000_000;
 
@@ -42,8 +49,12 @@ const RATE_DECI_MAX: u32 = 100_000_000;
 pub struct CountersSpec {
     /// This life of this node.
     pub actor: Actor,
-    /// All regions of the world, this one included.
+    /// All regions of the world, this one included, in the order that all agree on.
     pub regions: Vec<RegionId>,
+    /// All nodes of this region, alive or not, in the order that all agree on.
+    pub nodes: Vec<NodeId>,
+    /// When this life of the node began.
+    pub born: Wall,
 }
 
 /// For whom news is meant, and from whom it came.
@@ -61,6 +72,9 @@ pub struct Counters {
     table: Arc<Table>,
     limits: Vec<Registered>,
     regions: Vec<RegionId>,
+    nodes: Vec<NodeId>,
+    /// Those of them that can be written to.
+    alive: BTreeSet<NodeId>,
     home: RegionId,
     presence: Vec<Presence>,
     actors: Actors,
@@ -68,6 +82,12 @@ pub struct Counters {
     /// Subjects that someone is asking for at the moment.
     hot: BTreeMap<SubjectKey, History>,
     queues: [VecDeque<(SubjectKey, u16)>; 2],
+    /// Quotas that have changed since they were last kept.
+    unkept: BTreeSet<SubjectKey>,
+    /// Words about rights that wait to be sent.
+    words: VecDeque<(RightsTo, RightsWord)>,
+    /// The farthest has heard of something after so long: the longest way a word has come lately.
+    heard_after: Duration,
     /// The next slot to look at for subjects whose time is over, and slots found idle the last time
     /// round.
     sweep_at: usize,
@@ -79,24 +99,42 @@ impl Counters {
     #[must_use]
     pub fn new(table: Arc<Table>, spec: CountersSpec) -> Self {
         let home = spec.actor.node.region.clone();
+        table.set_realm(realm(
+            &spec.actor.node,
+            &spec.regions,
+            &spec.nodes,
+            spec.born,
+        ));
         Self {
             idle: vec![false; table.capacity()],
             limits: table.limits(),
             presence: vec![Presence::Reachable; spec.regions.len()],
             actors: Actors::new(&spec.actor, &spec.regions),
             regions: spec.regions,
+            nodes: spec.nodes,
+            alive: BTreeSet::new(),
             home,
             subjects: Subjects::default(),
             hot: BTreeMap::new(),
             queues: Default::default(),
+            unkept: BTreeSet::new(),
+            words: VecDeque::new(),
+            heard_after: HEARD_AFTER,
             sweep_at: 0,
             table,
         }
     }
 
-    /// Call when the table's limits or the world's regions have changed.
-    pub fn reconfigure(&mut self, regions: Vec<RegionId>, now: Now) {
+    /// Call when the table's limits, the world's regions or this region's nodes have changed.
+    pub fn reconfigure(&mut self, regions: Vec<RegionId>, nodes: Vec<NodeId>, now: Now) {
         self.limits = self.table.limits();
+        if self.regions != regions || self.nodes != nodes {
+            // What this node held by the old lists and what it holds by the new are not to be
+            // spent in one window.
+            let me = &self.actors.get(ME).node;
+            self.table.set_realm(realm(me, &regions, &nodes, now.wall));
+        }
+        self.nodes = nodes;
         if self.regions != regions {
             self.presence = vec![Presence::Reachable; regions.len()];
             self.regions = regions;
@@ -136,6 +174,13 @@ impl Counters {
         true
     }
 
+    /// Whether a strict limit is short of rights; asked once. If so, [`collect`](Self::collect) at
+    /// once: requests are waiting.
+    #[must_use]
+    pub fn is_urgent(&self) -> bool {
+        self.table.take_urgent()
+    }
+
     /// Collects what the cores counted since the last time. Returns how many subjects have news.
     pub fn collect(&mut self, now: Now) -> usize {
         let table = Arc::clone(&self.table);
@@ -149,38 +194,59 @@ impl Counters {
             return false;
         };
         let (limit, _) = self.table.slot(slot).terms();
-        let Some(terms) = self.limits.get(usize::from(limit.0)).copied() else {
+        let Some(terms) = self.limits.get(usize::from(limit.0)) else {
             return false;
         };
-        let window = Window::at(now.wall, terms.window).ix;
-        let count = self.table.slot(slot).own(window);
+        let (global, strict) = (terms.scope == Scope::Global, terms.mode == Mode::Strict);
+        let leases = terms.algorithm == Algorithm::Concurrency;
+        let quota = terms.algorithm == Algorithm::Quota;
+        let current = terms.windows.at(now.wall).ix;
+        let subject = subject_entry(&mut self.subjects, key, slot, limit, now.mono);
+        let slot = self.table.slot(slot);
+        let (given, given_before) = subject.rights.given(current);
+        let count = slot.own(current);
+        let count = Count {
+            admitted: count.admitted.saturating_sub(given),
+            ..count
+        };
         let count_before = Count {
-            admitted: self.table.slot(slot).own_before(window),
+            admitted: slot.own_before(current).saturating_sub(given_before),
             offered: 0,
         };
-        let subject = subject_entry(&mut self.subjects, key, slot, limit, now.mono);
         subject.decay(now.mono);
-        subject.tally(window, count, count_before.admitted);
+        subject.tally(current, count, count_before.admitted);
         let rate = subject.recent / RATE_OVER.as_secs_f64();
         let own = &mut subject.rows[0];
+        let (window, count) = if leases {
+            own.next_word(slot.held())
+        } else {
+            (current, count)
+        };
         let before = own.row.count_at(window).admitted;
-        let settled = own.count(window.previous(), count_before);
+        let settled = !leases && own.count(window.previous(), count_before);
         own.count(window, count);
         own.rate = rate;
         own.as_of = now.mono;
         let news = settled
             || own.row.count_at(window).admitted != before
+            || leases && own.row.newest() != own.told_window
             || worth_telling(rate, own.told_rate);
         if news {
             own.changed = now.mono;
             enqueue(&mut self.queues, own, key, Audience::Mates);
-            if terms.scope == Scope::Global {
+            if global {
                 enqueue(&mut self.queues, own, key, Audience::World);
             }
         }
         let own = own.row.count_at(window).admitted;
+        if news && quota {
+            self.unkept.insert(key);
+        }
         self.hot.entry(key).or_default().note(now.mono, window, own);
         self.redraw(key, now);
+        if strict {
+            self.seek_rights(key, now);
+        }
         news
     }
 
@@ -202,7 +268,14 @@ impl Counters {
             let own = &mut subject.rows[0];
             own.rate = rate;
             own.as_of = now.mono;
-            let stale = rate > 0.0 && now.mono.since(own.told_at) >= RETELL;
+            let terms = self.limits.get(limit);
+            let held = match terms {
+                Some(terms) if terms.algorithm == Algorithm::Concurrency => {
+                    own.leases(terms.lease, now.mono)
+                }
+                _ => 0,
+            };
+            let stale = (rate > 0.0 || held > 0) && now.mono.since(own.told_at) >= RETELL;
             if stale || worth_telling(rate, own.told_rate) {
                 enqueue(&mut self.queues, own, key, Audience::Mates);
                 if self
@@ -213,9 +286,10 @@ impl Counters {
                     enqueue(&mut self.queues, own, key, Audience::World);
                 }
             }
-            let still = rate > 0.0 || own.told_rate > 0.0;
+            let still = rate > 0.0 || own.told_rate > 0.0 || held > 0;
+            self.spill_for_silent(key, now);
             let line = self.redraw(key, now);
-            if !still && line.slope == 0.0 {
+            if !still && line.slope == 0.0 && !self.holds_leases(key, now) {
                 self.hot.remove(&key);
             }
         }
@@ -256,12 +330,36 @@ impl Counters {
         let Some(terms) = self.limits.get(usize::from(limit.0)) else {
             return true;
         };
-        let oldest = Window::at(now.wall, terms.window).ix.previous();
+        let current = terms.windows.at(now.wall).ix;
+        // The window before is kept for shares, but not a month of it.
+        let oldest = match terms.algorithm {
+            Algorithm::Quota => current,
+            _ => current.previous(),
+        };
+        let slot = self.table.slot(slot);
+        if terms.algorithm == Algorithm::Concurrency {
+            return slot.own_window() < oldest && slot.held() == 0 && !self.holds_leases(key, now);
+        }
         let rows_over = self
             .subjects
             .get(&key)
             .is_none_or(|subject| subject.rows.iter().all(|row| row.row.newest() < oldest));
-        self.table.slot(slot).own_window() < oldest && rows_over
+        slot.own_window() < oldest && rows_over
+    }
+
+    /// Whether anybody holds leases of a subject.
+    fn holds_leases(&self, key: SubjectKey, now: Now) -> bool {
+        let Some(subject) = self.subjects.get(&key) else {
+            return false;
+        };
+        let terms = self.limits.get(usize::from(subject.limit.0));
+        let Some(terms) = terms.filter(|terms| terms.algorithm == Algorithm::Concurrency) else {
+            return false;
+        };
+        subject
+            .rows
+            .iter()
+            .any(|row| row.leases(terms.lease, now.mono) > 0)
     }
 
     /// Drops actors that no row names any more.
@@ -300,6 +398,11 @@ impl Counters {
             (_, 0) => terms.amount,
             (_, amount) => amount,
         };
+        if terms.mode == Mode::Strict {
+            let line = subject.rights.line(terms.windows.at(now.wall).ix);
+            self.table.slot(subject.slot).set_line(line);
+            return line;
+        }
         let line = Drawing {
             subject,
             terms,
@@ -307,11 +410,16 @@ impl Counters {
             actors: &self.actors,
             presence: &self.presence,
             history: self.hot.get(&key),
-            window: Window::at(now.wall, terms.window),
+            window: terms.windows.at(now.wall),
             now: now.mono,
+            heard_after: self.heard_after,
         }
         .line();
-        self.table.slot(subject.slot).set_line(line);
+        let slot = self.table.slot(subject.slot);
+        match terms.algorithm {
+            Algorithm::Bucket => slot.set_bucket_line(line),
+            _ => slot.set_line(line),
+        }
         line
     }
 
@@ -331,10 +439,27 @@ impl Counters {
         let Some(terms) = self.limits.get(usize::from(subject.limit.0)) else {
             return Vec::new();
         };
-        let window = Window::at(now.wall, terms.window).ix;
+        let window = terms.windows.at(now.wall).ix;
+        let leases = terms.algorithm == Algorithm::Concurrency;
+        let count = |row: &ActorRow| match leases {
+            true => row.row.count_at(row.row.newest()),
+            false => row.row.count_at(window),
+        };
         let rows = subject.rows.iter();
-        rows.map(|row| (self.actors.get(row.actor).clone(), row.row.count_at(window)))
+        rows.map(|row| (self.actors.get(row.actor).clone(), count(row)))
             .collect()
+    }
+}
+
+/// Where a node stands among those that divide rights. One that is not listed is nobody's home.
+fn realm(me: &NodeId, regions: &[RegionId], nodes: &[NodeId], born: Wall) -> RealmSpec {
+    let number = |place: Option<usize>| place.map_or(u16::MAX, |place| place as u16);
+    RealmSpec {
+        regions: regions.len() as u16,
+        region: number(regions.iter().position(|region| *region == me.region)),
+        nodes: nodes.len() as u16,
+        node: number(nodes.iter().position(|node| node == me)),
+        born,
     }
 }
 

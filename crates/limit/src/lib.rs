@@ -9,12 +9,15 @@
 //! knows a network, a clock or HTTP.
 
 mod actor;
+mod bucket;
 mod buckets;
+mod calendar;
 mod counters;
 mod delta;
 mod digest;
 mod line;
 mod per;
+mod rights;
 mod row;
 mod share;
 mod slot;
@@ -25,14 +28,19 @@ mod verdict;
 mod window;
 
 pub use actor::Actor;
+pub use calendar::{Calendar, Unit, UnknownZone, Zone};
 pub use counters::{Absorbed, Audience, Counters, CountersSpec};
 pub use delta::{Batch, Delta, Group, Update};
 pub use digest::{DIGEST_SHARDS, Digest};
 pub use per::{Dimension, Network, Per};
+pub use rights::{RealmSpec, RightsOf, RightsTo, RightsWord};
 pub use row::{Count, Row};
 pub use share::{Presence, RegionPresence};
-pub use spec::{Algorithm, LimitSpec, OnPartition, Scope, TableSpec};
+pub use spec::{
+    Algorithm, BurstShare, Cost, DelaySpec, Enforce, LimitSpec, Mode, OnPartition, Scope,
+    TableSpec, WindowSpec,
+};
 pub use subject::{Limit, LimitId, LimitIx, Naming, SubjectKey};
-pub use table::{Ask, Decision, LIMITS_PER_REQUEST_MAX, Table, TooManyLimits};
+pub use table::{Ask, Decision, LIMITS_PER_REQUEST_MAX, Receipt, Table, TooManyLimits};
 pub use verdict::{Verdict, policy_field, ratelimit_field, retry_after_secs};
-pub use window::{Window, WindowIx};
+pub use window::{Window, WindowIx, Windows};

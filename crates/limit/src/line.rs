@@ -90,6 +90,51 @@ impl Line {
         seen.saturating_add(self.flight(age, amount, self.base, self.own))
     }
 
+    /// What others have taken of a bucket and not told, that held `left` when they last spoke.
+    pub(crate) fn flight_of(&self, now: Now, left: u32) -> u32 {
+        self.flight(self.age(now), left, 0, 0)
+    }
+
+    /// Admitted here since the moment of the line, given the counts of `window` and the one before.
+    pub(crate) fn own_since(&self, window: WindowIx, own: u32, own_before: u32) -> u32 {
+        if self.window == window {
+            own.saturating_sub(self.own)
+        } else if self.window == window.previous() {
+            own.saturating_add(own_before.saturating_sub(self.own))
+        } else {
+            own
+        }
+    }
+
+    /// What may be admitted here in `window` if no more than `share` of what is left may be taken
+    /// before others can have heard of it.
+    pub(crate) fn unheard_room(&self, window: WindowIx, amount: u32, share: f64) -> u32 {
+        let (seen, own) = if self.window < window {
+            (self.roll, 0)
+        } else {
+            (self.base, self.own)
+        };
+        let left = amount.saturating_sub(seen).saturating_sub(own);
+        own.saturating_add((share * f64::from(left)).ceil() as u32)
+    }
+
+    /// Leases that others hold; none if nothing was heard for as long as a lease lasts.
+    pub(crate) fn leases_at(&self, now: Now, lease: Duration) -> u32 {
+        if self.age(now) < lease { self.base } else { 0 }
+    }
+
+    /// Of a strict limit: rights that others handed over for `window`, those for the one before,
+    /// and whether they have no more to give.
+    pub(crate) fn rights(&self, window: WindowIx) -> (u32, u32, bool) {
+        if self.window == window {
+            (self.base, self.before, self.roll > 0)
+        } else if self.window == window.previous() {
+            (0, self.base, false)
+        } else {
+            (0, 0, false)
+        }
+    }
+
     fn age(&self, now: Now) -> Duration {
         Duration::from_millis(u64::from(millis(now.mono).wrapping_sub(self.from_ms)))
     }

@@ -37,6 +37,8 @@ pub enum Dimension {
     Host,
     /// The method.
     Method,
+    /// Whether the method only reads (GET, HEAD, OPTIONS) or may change something.
+    MethodClass,
     /// Nothing: all requests count together, for what a service can bear.
     All,
 }

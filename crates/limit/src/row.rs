@@ -54,6 +54,21 @@ impl Row {
         self.newest
     }
 
+    /// What was admitted in both windows beyond what `earlier`, an older state of this row, knew.
+    #[must_use]
+    pub fn admitted_since(&self, earlier: &Self) -> u32 {
+        let more = |window| {
+            let (now, then) = (self.count_at(window), earlier.count_at(window));
+            now.admitted.saturating_sub(then.admitted)
+        };
+        let before = if self.newest.0 > 0 {
+            more(self.newest.previous())
+        } else {
+            0
+        };
+        before.saturating_add(more(self.newest))
+    }
+
     /// Takes in what was counted in `window`. Returns whether anything new was learned.
     pub fn join(&mut self, window: WindowIx, count: Count) -> bool {
         let before = *self;

@@ -4,6 +4,9 @@
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 
+use tidegate_model::Mono;
+
+use crate::bucket::Bucket;
 use crate::line::{Line, Share};
 use crate::subject::LimitIx;
 use crate::{Count, WindowIx};
@@ -12,7 +15,7 @@ use crate::{Count, WindowIx};
 /// the line.
 #[derive(Debug, Default)]
 pub(crate) struct Slot {
-    /// Window and requests admitted here in it.
+    /// Window and requests admitted here in it; of leases, how many are held here.
     admitted: AtomicU64,
     /// An earlier window and requests admitted here in it: the one before, if anything was.
     before: AtomicU64,
@@ -24,6 +27,8 @@ pub(crate) struct Slot {
     line_base: AtomicU64,
     line_slope: AtomicU64,
     line_roll: AtomicU64,
+    /// Of a bucket, which needs no such thing: when it will be full, in nanoseconds of this
+    /// process's monotonic clock. Cores move it on, and so does the control thread.
     line_before: AtomicU64,
 }
 
@@ -71,7 +76,8 @@ impl Slot {
 
     /// The newest window that anything was counted in here.
     pub(crate) fn own_window(&self) -> WindowIx {
-        WindowIx(unpack(self.offered.load(SeqCst)).0)
+        let (offered, admitted) = (self.offered.load(SeqCst), self.admitted.load(SeqCst));
+        WindowIx(unpack(offered.max(admitted)).0)
     }
 
     /// Counts `cost` as asked for.
@@ -116,6 +122,13 @@ impl Slot {
         }
     }
 
+    /// Counts `cost` as admitted, whether or not there is room.
+    pub(crate) fn charge(&self, window: WindowIx, cost: u32) {
+        let charged = self.admit(window, cost, u32::MAX);
+        // An older window than the one that is being counted: it is over, here at least.
+        debug_assert!(charged.is_ok() || unpack(self.admitted.load(SeqCst)).0 > window.0);
+    }
+
     /// Gives back what [`admit`](Self::admit) took, because another limit refused the request.
     pub(crate) fn give_back(&self, window: WindowIx, cost: u32) {
         let given_back = self.admitted.fetch_update(SeqCst, SeqCst, |word| {
@@ -124,6 +137,67 @@ impl Slot {
         });
         // In a window that has begun meanwhile, nothing of it is left to give back.
         debug_assert!(given_back.is_ok() || unpack(self.admitted.load(SeqCst)).0 != window.0);
+    }
+
+    /// Leases held here.
+    pub(crate) fn held(&self) -> u32 {
+        unpack(self.admitted.load(SeqCst)).1
+    }
+
+    /// Takes `cost` leases if, after it, no more than `room` are held here. Returns how many were
+    /// before.
+    pub(crate) fn enter(&self, cost: u32, room: u32) -> Result<u32, u32> {
+        let more = |word| {
+            let after = unpack(word).1.checked_add(cost)?;
+            (after <= room).then(|| pack(0, after))
+        };
+        let entered = self.admitted.fetch_update(SeqCst, SeqCst, more);
+        entered
+            .map(|word| unpack(word).1)
+            .map_err(|word| unpack(word).1)
+    }
+
+    /// Gives `cost` leases back.
+    pub(crate) fn leave(&self, cost: u32) {
+        let less = |word| Some(pack(0, unpack(word).1.saturating_sub(cost)));
+        let left = self.admitted.fetch_update(SeqCst, SeqCst, less);
+        debug_assert!(left.is_ok(), "there is always a number below");
+    }
+
+    /// Tokens in a bucket.
+    pub(crate) fn level(&self, bucket: Bucket, now: Mono) -> u32 {
+        bucket.level(self.line_before.load(SeqCst), now)
+    }
+
+    /// Takes `cost` tokens if `kept` more are there. Returns how many were.
+    pub(crate) fn drain(
+        &self,
+        bucket: Bucket,
+        now: Mono,
+        cost: u32,
+        kept: u32,
+    ) -> Result<u32, u32> {
+        let take = |full_at| {
+            let needed = cost.saturating_add(kept);
+            (bucket.level(full_at, now) >= needed).then(|| bucket.take(full_at, now, cost))
+        };
+        let drained = self.line_before.fetch_update(SeqCst, SeqCst, take);
+        let level = |full_at| bucket.level(full_at, now);
+        drained.map(level).map_err(level)
+    }
+
+    /// Takes `tokens` that were taken elsewhere at `at`, whether or not they are there.
+    pub(crate) fn spill(&self, bucket: Bucket, at: Mono, tokens: u32, now: Mono) {
+        let take = |full_at| Some(bucket.take(full_at, at, tokens).min(bucket.latest(now)));
+        let spilt = self.line_before.fetch_update(SeqCst, SeqCst, take);
+        debug_assert!(spilt.is_ok(), "tokens can always be owed");
+    }
+
+    /// Puts `tokens` back.
+    pub(crate) fn refill(&self, bucket: Bucket, tokens: u32) {
+        let put = |full_at: u64| Some(full_at.saturating_sub(bucket.nanos_for(tokens)));
+        let refilled = self.line_before.fetch_update(SeqCst, SeqCst, put);
+        debug_assert!(refilled.is_ok(), "a full bucket runs over");
     }
 
     /// Which limit this is a subject of, and the amount last used; zero if no request was decided
@@ -171,6 +245,17 @@ impl Slot {
 
     /// Replaces the line. Only one thread may do so.
     pub(crate) fn set_line(&self, line: Line) {
+        self.draw(line, |slot| {
+            slot.line_before.store(pack(line.own, line.before), Release);
+        });
+    }
+
+    /// Replaces the line of a bucket, which keeps its level.
+    pub(crate) fn set_bucket_line(&self, line: Line) {
+        self.draw(line, |_| {});
+    }
+
+    fn draw(&self, line: Line, before: impl FnOnce(&Self)) {
         let (roll, share, sequence) = unpack_roll(self.line_roll.load(Relaxed));
         let writing = pack_roll(roll, share, sequence.wrapping_add(1));
         self.line_roll.store(writing, SeqCst);
@@ -178,7 +263,7 @@ impl Slot {
             .store(pack(line.window.0, line.base), Release);
         self.line_slope
             .store(pack(line.from_ms, line.slope.to_bits()), Release);
-        self.line_before.store(pack(line.own, line.before), Release);
+        before(self);
         let written = pack_roll(line.roll, line.share, sequence.wrapping_add(2));
         self.line_roll.store(written, SeqCst);
     }

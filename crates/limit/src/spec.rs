@@ -1,30 +1,62 @@
 //! What the operator wrote about limits.
 
+mod choice;
+mod cost;
+
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
 use tidegate_model::Period;
 
-use crate::Per;
+pub use self::choice::{
+    Algorithm, BurstShare, DelaySpec, Enforce, Mode, OnPartition, Scope, WindowSpec,
+};
+pub use self::cost::Cost;
+use crate::{Calendar, Per, Windows, Zone};
 
 /// The largest amount a limit may have: counts of several regions still fit 32 bits with room to
 /// spare.
 pub(crate) const AMOUNT_MAX: u32 = 500_000_000;
 
 /// So many requests a window, per subject.
-#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LimitSpec {
-    /// Requests a window.
+    /// Requests a window; at a time, for `concurrency`. More precisely their costs.
     #[serde(deserialize_with = "amount")]
     pub amount: NonZeroU32,
-    /// The window's length: `1s` to `1d`. Windows are aligned to the Unix epoch, everywhere the
-    /// same.
-    #[serde(deserialize_with = "window")]
-    pub window: Period,
+    /// The window's length: `1s` to `1d`, everywhere the same; `hour`, `day` or `month` for
+    /// `quota`; none for `concurrency`.
+    #[serde(default)]
+    pub window: Option<WindowSpec>,
     /// How windows follow each other.
     #[serde(default)]
     pub algorithm: Algorithm,
+    /// `bucket`: what may come at once after a pause; the amount if left out.
+    #[serde(default)]
+    pub burst: Option<NonZeroU32>,
+    /// `quota`: where midnight is.
+    #[serde(default)]
+    pub time_zone: Option<Zone>,
+    /// `concurrency`: a node that is not heard of for so long no longer counts as holding any.
+    #[serde(default)]
+    pub lease: Option<Period>,
+    /// Whether the amount may be exceeded by what is under way between nodes, or never.
+    #[serde(default)]
+    pub mode: Mode,
+    /// `fast`: the part of what is left that a node may take before others can have heard of it.
+    #[serde(default)]
+    pub burst_share: BurstShare,
+    /// `strict`: a request waits so long for rights of another node; 250ms if left out.
+    #[serde(default)]
+    pub rights_wait: Option<Period>,
+    /// What a request counts for.
+    #[serde(default)]
+    pub cost: Cost,
+    /// What is done with a request that finds no room.
+    #[serde(default)]
+    pub enforce: Enforce,
     /// Whose requests are counted together.
     #[serde(default)]
     pub per: Per,
@@ -39,69 +71,143 @@ pub struct LimitSpec {
     pub shadow: bool,
 }
 
-/// How windows follow each other.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Algorithm {
-    /// The last window weighs on this one, by the part of it that a window ending now would still
-    /// cover. No stretch of a window's length admits more than the amount, to within the assumption
-    /// that requests were spread evenly over the last window.
-    #[default]
-    Sliding,
-    /// Each window starts from nothing, as bills do. Around a boundary twice the amount may pass.
-    Fixed,
-}
-
-/// Who counts together.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Scope {
-    /// All regions: one limit for the world.
-    #[default]
-    Global,
-    /// Each region for itself.
-    Region,
-    /// Each node for itself.
-    Node,
-}
-
-/// What may be spent of a global limit while a region cannot be heard that may be serving.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OnPartition {
-    /// That region is taken to spend its share, by what was asked of it lately: both sides together
-    /// stay within the limit.
-    #[default]
-    Share,
-    /// It is taken to spend nothing more: nobody is refused wrongly, and each side of a cut may
-    /// spend the whole limit.
-    Open,
-    /// Each region spends its smallest share only, a tenth of an even one: for what must not be
-    /// overspent however demand shifts.
-    Closed,
-}
-
-impl OnPartition {
-    /// The word for configuration and logs.
+impl LimitSpec {
+    /// A limit with defaults for all but the amount and the window.
     #[must_use]
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::Share => "share",
-            Self::Open => "open",
-            Self::Closed => "closed",
+    pub fn new(amount: NonZeroU32, window: Period) -> Self {
+        Self {
+            amount,
+            window: Some(WindowSpec::Length(window)),
+            algorithm: Algorithm::default(),
+            burst: None,
+            time_zone: None,
+            lease: None,
+            mode: Mode::default(),
+            burst_share: BurstShare::default(),
+            rights_wait: None,
+            cost: Cost::default(),
+            enforce: Enforce::default(),
+            per: Per::default(),
+            scope: Scope::default(),
+            on_partition: OnPartition::default(),
+            shadow: false,
         }
     }
-}
 
-impl Scope {
-    /// The word for configuration, logs and metrics.
+    /// How its windows lie in time.
     #[must_use]
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::Global => "global",
-            Self::Region => "region",
-            Self::Node => "node",
+    pub fn windows(&self) -> Windows {
+        match self.window {
+            Some(WindowSpec::Calendar(unit)) => {
+                let zone = self.time_zone.clone().unwrap_or_default();
+                Windows::Calendar(Calendar::new(unit, zone))
+            }
+            Some(WindowSpec::Length(length)) => Windows::Even(length.get()),
+            // Leases have no windows; those of a second serve to tell rates.
+            None => Windows::Even(Duration::from_secs(1)),
         }
+    }
+
+    /// What is wrong between its keys, each with a way out. The configuration's check reports them;
+    /// a limit that has any must not run.
+    #[must_use]
+    pub fn contradictions(&self) -> Vec<(String, &'static str)> {
+        use Algorithm::{Bucket, Concurrency, Quota};
+        let mut found = Vec::new();
+        let mut say = |wrong: bool, what: String, hint| {
+            if wrong {
+                found.push((what, hint));
+            }
+        };
+        let algorithm = self.algorithm;
+        let only = |key: &str, owner: Algorithm| {
+            format!(
+                "`{key}` belongs to `{}`, not to `{}`",
+                owner.label(),
+                algorithm.label()
+            )
+        };
+        let calendar = matches!(self.window, Some(WindowSpec::Calendar(_)));
+        say(
+            algorithm == Concurrency && self.window.is_some(),
+            "`concurrency` has no window".to_owned(),
+            "leave `window` out: the amount is what may be under way at a time",
+        );
+        say(
+            algorithm != Concurrency && self.window.is_none(),
+            "the window is missing".to_owned(),
+            "add `window: 1m`, or `window: day` for a quota",
+        );
+        say(
+            algorithm == Quota && !calendar && self.window.is_some(),
+            "a quota lasts an hour, a day or a month".to_owned(),
+            "write `window: hour`, `day` or `month`; for other lengths use `algorithm: fixed`",
+        );
+        say(
+            algorithm != Quota && calendar,
+            format!(
+                "windows of a calendar belong to `quota`, not to `{}`",
+                algorithm.label()
+            ),
+            "add `algorithm: quota`, or write the window as a length: 1h, 1d",
+        );
+        say(
+            algorithm != Bucket && self.burst.is_some(),
+            only("burst", Bucket),
+            "leave `burst` out, or add `algorithm: bucket`",
+        );
+        say(
+            algorithm != Quota && self.time_zone.is_some(),
+            only("time_zone", Quota),
+            "leave `time_zone` out, or add `algorithm: quota`",
+        );
+        say(
+            algorithm != Concurrency && self.lease.is_some(),
+            only("lease", Concurrency),
+            "leave `lease` out, or add `algorithm: concurrency`",
+        );
+        say(
+            algorithm == Concurrency && matches!(self.cost, Cost::Response { .. }),
+            "what a request under way costs cannot be told afterwards".to_owned(),
+            "use a constant cost or a request header with `concurrency`",
+        );
+        self.contradictions_of_mode(&mut say);
+        found
+    }
+
+    fn contradictions_of_mode(&self, say: &mut impl FnMut(bool, String, &'static str)) {
+        let strict = self.mode == Mode::Strict;
+        say(
+            strict && !matches!(self.algorithm, Algorithm::Sliding | Algorithm::Fixed),
+            format!(
+                "`mode: strict` is not offered for `{}`",
+                self.algorithm.label()
+            ),
+            "use it with sliding or fixed",
+        );
+        say(
+            strict && self.scope != Scope::Global,
+            format!(
+                "`mode: strict` is for limits of the whole world, not of a {}",
+                self.scope.label()
+            ),
+            "leave `mode` or `scope` out",
+        );
+        say(
+            strict && matches!(self.cost, Cost::Response { .. }),
+            "a strict limit must know what a request costs before it lets it through".to_owned(),
+            "use a constant cost or a request header, or `mode: fast`",
+        );
+        say(
+            strict && self.burst_share != BurstShare::default(),
+            "`burst_share` belongs to `mode: fast`: strict nodes hold rights".to_owned(),
+            "leave `burst_share` out",
+        );
+        say(
+            !strict && self.rights_wait.is_some(),
+            "`rights_wait` belongs to `mode: strict`".to_owned(),
+            "leave `rights_wait` out, or add `mode: strict`",
+        );
     }
 }
 
@@ -131,16 +237,6 @@ fn amount<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NonZeroU32, D::E
         )));
     }
     Ok(amount)
-}
-
-fn window<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Period, D::Error> {
-    let window = Period::deserialize(deserializer)?;
-    if !(Period::from_secs(1)..=Period::from_secs(86_400)).contains(&window) {
-        return Err(serde::de::Error::custom(format!(
-            "a window of {window} is not offered: use 1s to 1d"
-        )));
-    }
-    Ok(window)
 }
 
 fn subjects<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {

@@ -1,21 +1,40 @@
 //! Limits as they run, and the numbers that stand for limits and subjects.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tidegate_model::Period;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use crate::{Algorithm, LimitSpec, OnPartition, Per, Scope};
+use crate::{
+    Algorithm, Cost, Enforce, LimitSpec, Mode, OnPartition, Per, Scope, WindowSpec, Windows,
+};
 
 /// What a limit is called between nodes: a hash of what may not change while counts are kept (name,
-/// window, scope). The amount is left out, so that changing it keeps the counts.
+/// window, scope). The amount is left out, so that changing it keeps the counts; but not that of a
+/// strict limit, of which rights are parts.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct LimitId(pub u64);
 
 impl LimitId {
-    fn of(name: &str, window: Duration, scope: Scope) -> Self {
-        let text = format!("{name}\0{}\0{}", window.as_micros(), scope.label());
+    fn of(name: &str, spec: &LimitSpec) -> Self {
+        let scope = spec.scope.label();
+        let text = match (spec.algorithm, spec.mode, &spec.window) {
+            // Rows of these mean something else, and a right is a part of one certain amount.
+            (Algorithm::Concurrency, ..) | (_, _, None) => format!("{name}\0leases\0{scope}"),
+            (algorithm, Mode::Strict, Some(window)) => {
+                let amount = spec.amount;
+                format!("{name}\0{window}\0{scope}\0{}\0{amount}", algorithm.label())
+            }
+            (_, Mode::Fast, Some(WindowSpec::Length(length))) => {
+                format!("{name}\0{}\0{scope}", length.get().as_micros())
+            }
+            (_, Mode::Fast, Some(WindowSpec::Calendar(unit))) => {
+                format!("{name}\0{}\0{scope}", unit.label())
+            }
+        };
         Self(xxh3_64_with_seed(text.as_bytes(), 0))
     }
 }
@@ -25,7 +44,7 @@ impl LimitId {
 pub struct LimitIx(pub(crate) u16);
 
 /// A limit as it runs.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Limit {
     /// Its name in the configuration, in RateLimit fields, logs and metrics.
     pub name: Arc<str>,
@@ -33,10 +52,24 @@ pub struct Limit {
     pub id: LimitId,
     /// Requests a window, unless the caller's plan says otherwise.
     pub amount: u32,
-    /// The window's length.
-    pub window: Duration,
+    /// How its windows lie in time.
+    pub windows: Windows,
     /// How windows follow each other.
     pub algorithm: Algorithm,
+    /// `bucket`: what may come at once after a pause; follows the amount if `None`.
+    pub burst: Option<u32>,
+    /// `concurrency`: how long a silent node counts as holding what it held.
+    pub lease: Duration,
+    /// Whether the amount may be exceeded.
+    pub mode: Mode,
+    /// `fast`: the part of what is left that a node may take unheard.
+    pub burst_share: f64,
+    /// `strict`: how long a request waits for rights.
+    pub rights_wait: Duration,
+    /// What a request counts for.
+    pub cost: Cost,
+    /// What is done with a request that finds no room.
+    pub enforce: Enforce,
     /// Whose requests are counted together.
     pub per: Per,
     /// Who counts together.
@@ -47,17 +80,29 @@ pub struct Limit {
     pub shadow: bool,
 }
 
+/// A silent node's leases count for so long, if the limit does not say.
+const LEASE: Duration = Duration::from_secs(10);
+/// A request waits for rights for so long, if the limit does not say: the way to the farthest
+/// region and back, and some.
+const RIGHTS_WAIT: Duration = Duration::from_millis(250);
+
 impl Limit {
     /// The limit called `name` that `spec` describes.
     #[must_use]
     pub fn new(name: &str, spec: &LimitSpec) -> Self {
-        let window = spec.window.get();
         Self {
             name: name.into(),
-            id: LimitId::of(name, window, spec.scope),
+            id: LimitId::of(name, spec),
             amount: spec.amount.get(),
-            window,
+            windows: spec.windows(),
             algorithm: spec.algorithm,
+            burst: spec.burst.map(NonZeroU32::get),
+            lease: spec.lease.map_or(LEASE, Period::get),
+            mode: spec.mode,
+            burst_share: spec.burst_share.get(),
+            rights_wait: spec.rights_wait.map_or(RIGHTS_WAIT, Period::get),
+            cost: spec.cost.clone(),
+            enforce: spec.enforce,
             per: spec.per.clone(),
             scope: spec.scope,
             on_partition: spec.on_partition,

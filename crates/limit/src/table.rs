@@ -1,20 +1,25 @@
 //! The half that answers requests: shared by all cores, no peers involved, and no lock once a
 //! subject is known.
 
-use std::sync::atomic::AtomicU32;
-use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 use std::sync::{PoisonError, RwLock};
-use std::time::Duration;
 
 use tidegate_model::Now;
 
+mod control;
+mod place;
+
+pub(crate) use self::control::Registered;
+use self::place::{Held, Place};
+use crate::bucket::Bucket;
 use crate::buckets::Buckets;
-use crate::share::{SilentParts, whole};
+use crate::rights::{self, Realm};
+use crate::share::whole;
 use crate::slot::Slot;
 use crate::subject::LimitIx;
 use crate::{
-    Algorithm, Limit, LimitId, OnPartition, Scope, SubjectKey, TableSpec, Verdict, Window, WindowIx,
+    Algorithm, Limit, Mode, OnPartition, Scope, SubjectKey, TableSpec, Verdict, Window, WindowIx,
 };
 
 /// Limits that one request may have to pass.
@@ -43,18 +48,9 @@ pub struct Table {
     /// of: two f32, even and closed.
     silent: AtomicU64,
     overflowed: AtomicU64,
-}
-
-/// What the control thread must know of a limit.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Registered {
-    pub(crate) id: LimitId,
-    pub(crate) window: Duration,
-    pub(crate) algorithm: Algorithm,
-    pub(crate) on_partition: OnPartition,
-    pub(crate) scope: Scope,
-    /// The limit's own amount; a subject's plan may say another.
-    pub(crate) amount: u32,
+    /// Whether a strict limit is short of rights, and nobody was told yet.
+    urgent: AtomicBool,
+    realm: Realm,
 }
 
 /// One limit that a request has to pass.
@@ -68,12 +64,15 @@ pub struct Ask<'l> {
     pub subject: SubjectKey,
     /// The amount that applies to this caller.
     pub amount: u32,
+    /// What the request costs.
+    pub cost: u32,
 }
 
 /// The answer of all limits together.
 #[derive(Clone, Copy, Debug)]
 pub struct Decision {
     verdicts: [Verdict; LIMITS_PER_REQUEST_MAX],
+    receipts: [Option<Receipt>; LIMITS_PER_REQUEST_MAX],
     asked: usize,
     /// Whether all limits let the request through.
     pub admitted: bool,
@@ -87,6 +86,41 @@ impl Decision {
     pub fn verdicts(&self) -> &[Verdict] {
         &self.verdicts[..self.asked]
     }
+
+    /// What is left to do once the request has gone its way: one entry for each limit asked, `None`
+    /// where nothing is.
+    #[must_use]
+    pub fn receipts(&self) -> &[Option<Receipt>] {
+        &self.receipts[..self.asked]
+    }
+
+    /// Whether every limit that refuses is a strict one whose rights other nodes may still hand
+    /// over: it is worth asking again in a few milliseconds.
+    #[must_use]
+    pub fn awaits_rights(&self) -> bool {
+        !self.admitted
+            && self
+                .verdicts()
+                .iter()
+                .all(|v| !v.refuses() || v.awaits_rights)
+    }
+}
+
+/// Where an admitted request was counted, for [`Table::release`] or [`Table::settle`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Receipt {
+    subject: SubjectKey,
+    at: SlotAt,
+    cost: u32,
+}
+
+/// Where a subject is counted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum SlotAt {
+    /// In a slot of its own.
+    Own(usize),
+    /// Together with others that found no slot.
+    Shared(usize),
 }
 
 /// More limits were registered over this node's life than it holds (1,024); it keeps those it has.
@@ -113,6 +147,8 @@ impl Table {
             limits: RwLock::default(),
             silent: AtomicU64::new(0),
             overflowed: AtomicU64::new(0),
+            urgent: AtomicBool::new(false),
+            realm: Realm::default(),
             buckets,
         }
     }
@@ -129,23 +165,7 @@ impl Table {
         if ix == LIMITS_MAX {
             return Err(TooManyLimits);
         }
-        let Limit {
-            id,
-            window,
-            algorithm,
-            on_partition,
-            scope,
-            amount,
-            ..
-        } = *limit;
-        let entry = Registered {
-            id,
-            window,
-            algorithm,
-            on_partition,
-            scope,
-            amount,
-        };
+        let entry = Registered::of(limit);
         match known {
             Some(ix) => limits[ix] = entry,
             None => limits.push(entry),
@@ -161,17 +181,22 @@ impl Table {
     /// it.
     #[must_use]
     pub fn decide(&self, now: Now, asks: &[Ask<'_>]) -> Decision {
-        const COST: u32 = 1;
-        let nothing = Verdict {
-            admitted: true,
-            shadow: false,
-            partition: None,
-            amount: 0,
-            remaining: 0,
-            left: Duration::ZERO,
-        };
+        self.decide_offered(now, asks, true)
+    }
+
+    /// Decides a request again that waited: it is not counted as asked for twice.
+    ///
+    /// # Panics
+    /// As [`decide`](Self::decide).
+    #[must_use]
+    pub fn decide_again(&self, now: Now, asks: &[Ask<'_>]) -> Decision {
+        self.decide_offered(now, asks, false)
+    }
+
+    fn decide_offered(&self, now: Now, asks: &[Ask<'_>], offered: bool) -> Decision {
         let mut decision = Decision {
-            verdicts: [nothing; LIMITS_PER_REQUEST_MAX],
+            verdicts: [Verdict::NOTHING; LIMITS_PER_REQUEST_MAX],
+            receipts: [None; LIMITS_PER_REQUEST_MAX],
             asked: asks.len(),
             admitted: true,
             wake: false,
@@ -180,105 +205,160 @@ impl Table {
             [const { None }; LIMITS_PER_REQUEST_MAX];
         for (i, ask) in asks.iter().enumerate() {
             let place = self.place(now, ask);
-            place.slot.offer(place.window.ix, COST);
-            let own = place.slot.own(place.window.ix).admitted;
-            let fits = own
-                .checked_add(COST)
-                .is_some_and(|after| after <= place.room);
-            decision.verdicts[i] = place.verdict(ask.amount, fits, own);
+            if offered {
+                place.slot.offer(place.window.ix, ask.cost);
+            }
+            decision.verdicts[i] = place.look(ask.cost);
             decision.admitted &= !decision.verdicts[i].refuses();
             places[i] = Some(place);
         }
         if decision.admitted {
-            self.debit(asks, &places, &mut decision, COST);
+            debit(asks, &places, &mut decision);
         }
-        for (ask, place) in asks.iter().zip(&places) {
-            if let Some(Place {
-                dirt: Some(slot), ..
-            }) = place
+        for (i, (ask, place)) in asks.iter().zip(places.iter().flatten()).enumerate() {
+            if decision.admitted && decision.verdicts[i].admitted {
+                decision.receipts[i] = place.receipt(ask);
+            }
+            if let SlotAt::Own(slot) = place.at
                 && ask.limit.scope != Scope::Node
             {
-                decision.wake |= self.mark(*slot);
+                decision.wake |= self.mark(slot);
+            }
+            if decision.verdicts[i].awaits_rights {
+                decision.wake |= !self.urgent.swap(true, SeqCst);
             }
         }
         decision
     }
 
-    /// Takes the cost from every limit, or from none: another core may have taken the last unit
-    /// since we looked.
-    fn debit(
-        &self,
-        asks: &[Ask<'_>],
-        places: &[Option<Place<'_>>],
-        decision: &mut Decision,
-        cost: u32,
-    ) {
-        for (i, place) in places.iter().flatten().enumerate() {
-            let admitted = place.slot.admit(place.window.ix, cost, place.room);
-            let (fits, own) = match admitted {
-                Ok(before) => (true, before + cost),
-                Err(before) => (false, before),
-            };
-            decision.verdicts[i] = place.verdict(asks[i].amount, fits, own);
-            if decision.verdicts[i].refuses() {
-                let before = decision.verdicts.iter().zip(places[..i].iter().flatten());
-                for (_, taken) in before.filter(|(verdict, _)| verdict.admitted) {
-                    taken.slot.give_back(taken.window.ix, cost);
-                }
-                decision.admitted = false;
-                return;
+    /// Counts what a request came to beyond what was taken before, if need be beyond the amount.
+    /// `cost` is the whole of it. Returns whether the control thread should be woken.
+    #[must_use]
+    pub fn settle(&self, now: Now, limit: &Limit, receipt: &Receipt, cost: u32) -> bool {
+        let more = cost.saturating_sub(receipt.cost);
+        let Some(slot) = self.slot_of(receipt).filter(|_| more > 0) else {
+            return false;
+        };
+        let window = limit.windows.at(now.wall).ix;
+        slot.offer(window, more);
+        slot.charge(window, more);
+        if limit.algorithm == Algorithm::Bucket {
+            let (_, amount) = slot.terms();
+            let bucket = Bucket::new(amount, limit.windows.longest(), limit.burst);
+            slot.spill(bucket, now.mono, more, now.mono);
+        }
+        self.mark_receipt(limit, receipt)
+    }
+
+    /// Gives back what a request held while it was under way. Returns whether the control thread
+    /// should be woken.
+    #[must_use]
+    pub fn release(&self, limit: &Limit, receipt: &Receipt) -> bool {
+        let Some(slot) = self.slot_of(receipt) else {
+            return false;
+        };
+        slot.leave(receipt.cost);
+        self.mark_receipt(limit, receipt)
+    }
+
+    /// The slot that a receipt is from, if it still serves that subject.
+    fn slot_of(&self, receipt: &Receipt) -> Option<&Slot> {
+        match receipt.at {
+            SlotAt::Own(at) => {
+                (self.buckets.key(at) == Some(receipt.subject)).then(|| &self.slots[at])
             }
+            SlotAt::Shared(at) => Some(&self.shared[at]),
+        }
+    }
+
+    fn mark_receipt(&self, limit: &Limit, receipt: &Receipt) -> bool {
+        match receipt.at {
+            SlotAt::Own(slot) if limit.scope != Scope::Node => self.mark(slot),
+            SlotAt::Own(_) | SlotAt::Shared(_) => false,
         }
     }
 
     /// Finds the subject's slot and how much of the limit others leave.
     fn place(&self, now: Now, ask: &Ask<'_>) -> Place<'_> {
-        let window = Window::at(now.wall, ask.limit.window);
-        let found = self.buckets.find_or_insert(ask.subject);
-        let (slot, dirt) = match found {
-            Some((slot, _)) => (&self.slots[slot], Some(slot)),
-            None => (self.shared_slot(ask), None),
+        let limit = ask.limit;
+        let window = limit.windows.at(now.wall);
+        let (slot, at) = match self.buckets.find_or_insert(ask.subject) {
+            Some((slot, _)) => (&self.slots[slot], SlotAt::Own(slot)),
+            None => self.shared_slot(ask),
         };
         slot.set_terms(ask.ix, ask.amount);
-        let line = slot.line();
-        let silent = self.silent_part(ask.limit);
-        let alone = ask.limit.scope == Scope::Node;
-        let before = match ask.limit.algorithm {
-            Algorithm::Fixed => 0,
-            Algorithm::Sliding if alone => slot.own_before(window.ix),
-            Algorithm::Sliding => {
-                let others = line.before_at(now, window, ask.amount);
-                others.saturating_add(slot.own_before(window.ix))
-            }
+        let silent = self.silent_part(limit);
+        let held = match (limit.algorithm, limit.mode) {
+            (Algorithm::Bucket, _) => self.tokens(now, ask, slot, window, silent),
+            (Algorithm::Concurrency, _) => leases(now, ask, slot, silent),
+            (_, Mode::Strict) => self.rights(now, ask, slot, at, window),
+            (_, Mode::Fast) => requests(now, ask, slot, window, silent),
         };
-        let carried = window.carried(before);
-        let others = match ask.limit.scope {
-            Scope::Node => 0,
-            Scope::Global if line.window == WindowIx::default() => {
-                whole(silent.unwrap_or_default() * f64::from(ask.amount))
-            }
-            Scope::Global | Scope::Region => {
-                line.at(now, window, ask.amount.saturating_sub(carried))
-            }
-        };
-        let taken = others.saturating_add(carried);
         Place {
             slot,
-            dirt,
+            at,
             window,
-            others,
-            before,
-            algorithm: ask.limit.algorithm,
-            shadow: ask.limit.shadow,
-            partition: silent.map(|_| ask.limit.on_partition),
-            room: ask.amount.saturating_sub(taken),
+            amount: ask.amount,
+            held,
+            shadow: limit.shadow,
+            partition: silent.map(|_| limit.on_partition),
         }
     }
 
-    fn shared_slot(&self, ask: &Ask<'_>) -> &Slot {
+    /// What a bucket leaves.
+    fn tokens(
+        &self,
+        now: Now,
+        ask: &Ask<'_>,
+        slot: &Slot,
+        window: Window,
+        silent: Option<f64>,
+    ) -> Held {
+        let bucket = Bucket::new(ask.amount, ask.limit.windows.longest(), ask.limit.burst);
+        let in_flight = match ask.limit.scope {
+            Scope::Node => 0,
+            Scope::Global | Scope::Region => {
+                let line = slot.line();
+                if line.window == WindowIx::default() {
+                    whole(silent.unwrap_or_default() * f64::from(bucket.burst()))
+                } else {
+                    let own = slot.own(window.ix).admitted;
+                    let since = line.own_since(window.ix, own, slot.own_before(window.ix));
+                    line.flight_of(now, slot.level(bucket, now.mono).saturating_add(since))
+                }
+            }
+        };
+        Held::Tokens {
+            bucket,
+            now: now.mono,
+            in_flight,
+        }
+    }
+
+    /// What the rights that this node holds leave.
+    fn rights(&self, now: Now, ask: &Ask<'_>, slot: &Slot, at: SlotAt, window: Window) -> Held {
+        // Rights are counted a subject at a time, or not at all.
+        if let SlotAt::Shared(_) = at {
+            return Held::Rights { room: 0, dry: true };
+        }
+        let (amount, algorithm) = (ask.amount, ask.limit.algorithm);
+        let (room, dry) = rights::room(
+            &self.realm,
+            slot,
+            ask.subject,
+            amount,
+            algorithm,
+            window,
+            now.wall,
+        );
+        Held::Rights { room, dry }
+    }
+
+    fn shared_slot(&self, ask: &Ask<'_>) -> (&Slot, SlotAt) {
         self.overflowed.fetch_add(1, SeqCst);
         let within = ask.subject.raw() as usize % SHARED_PER_LIMIT;
-        &self.shared[usize::from(ask.ix.0) * SHARED_PER_LIMIT + within]
+        let at = usize::from(ask.ix.0) * SHARED_PER_LIMIT + within;
+        (&self.shared[at], SlotAt::Shared(at))
     }
 
     /// The part of a limit that regions are taken to spend that cannot be heard; `None` if all are,
@@ -316,97 +396,71 @@ impl Table {
     }
 }
 
-/// The control thread's side.
-impl Table {
-    pub(crate) fn limits(&self) -> Vec<Registered> {
-        self.limits
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-
-    /// Calls `visit` for every slot marked since the last time.
-    pub(crate) fn drain_dirty(&self, mut visit: impl FnMut(usize)) {
-        self.pending.store(0, SeqCst);
-        for (i, summary) in self.dirty_words.iter().enumerate() {
-            for_each_bit(summary, i * 64, |word| {
-                if let Some(bits) = self.dirty.get(word) {
-                    for_each_bit(bits, word * 64, &mut visit);
-                }
-            });
-        }
-    }
-
-    pub(crate) fn slot(&self, slot: usize) -> &Slot {
-        &self.slots[slot]
-    }
-
-    pub(crate) fn key(&self, slot: usize) -> Option<SubjectKey> {
-        self.buckets.key(slot)
-    }
-
-    /// The slot of a subject that a peer told of.
-    pub(crate) fn admit_subject(&self, key: SubjectKey, limit: LimitIx) -> Option<usize> {
-        let (slot, new) = self.buckets.find_or_insert(key)?;
-        if new {
-            self.slots[slot].set_terms(limit, 0);
-        }
-        Some(slot)
-    }
-
-    pub(crate) fn free(&self, slot: usize) {
-        self.slots[slot].clear();
-        self.buckets.remove(slot);
-    }
-
-    pub(crate) fn set_silent(&self, parts: SilentParts) {
-        let bits = u64::from(parts.closed.to_bits()) << 32 | u64::from(parts.even.to_bits());
-        self.silent.store(bits, SeqCst);
-    }
-}
-
-/// Where a subject is counted, and how much of its limit others leave to this node.
-#[derive(Debug)]
-struct Place<'t> {
-    slot: &'t Slot,
-    dirt: Option<usize>,
-    window: Window,
-    /// Admitted elsewhere in this window.
-    others: u32,
-    /// Admitted anywhere in the window before; nothing if it does not matter.
-    before: u32,
-    room: u32,
-    algorithm: Algorithm,
-    shadow: bool,
-    partition: Option<OnPartition>,
-}
-
-impl Place<'_> {
-    fn verdict(&self, amount: u32, admitted: bool, own: u32) -> Verdict {
-        Verdict {
-            admitted,
-            shadow: self.shadow,
-            partition: self.partition,
-            amount,
-            remaining: self.room.saturating_sub(own),
-            left: if admitted {
-                self.window.left
-            } else {
-                self.wait(amount, own)
-            },
-        }
-    }
-
-    /// How long a client that was refused has to wait until there is room for one request.
-    fn wait(&self, amount: u32, own: u32) -> Duration {
-        let current = self.others.saturating_add(own);
-        match self.algorithm {
-            Algorithm::Fixed => self.window.left,
-            Algorithm::Sliding => {
-                let enough = amount.saturating_sub(1);
-                self.window.until_within(enough, self.before, current)
+/// Takes the cost from every limit, or from none: another core may have taken the last unit since
+/// we looked.
+fn debit(asks: &[Ask<'_>], places: &[Option<Place<'_>>], decision: &mut Decision) {
+    for (i, (ask, place)) in asks.iter().zip(places.iter().flatten()).enumerate() {
+        decision.verdicts[i] = place.take(ask.cost);
+        if decision.verdicts[i].refuses() {
+            let before = decision
+                .verdicts
+                .iter()
+                .zip(asks[..i].iter().zip(places.iter().flatten()));
+            for (_, (ask, taken)) in before.filter(|(verdict, _)| verdict.admitted) {
+                taken.give_back(ask.cost);
             }
+            decision.admitted = false;
+            return;
         }
+    }
+}
+
+/// What windows leave.
+fn requests(now: Now, ask: &Ask<'_>, slot: &Slot, window: Window, silent: Option<f64>) -> Held {
+    let line = slot.line();
+    let sliding = ask.limit.algorithm == Algorithm::Sliding;
+    let alone = ask.limit.scope == Scope::Node;
+    let before = match (sliding, alone) {
+        (false, _) => 0,
+        (true, true) => slot.own_before(window.ix),
+        (true, false) => {
+            let others = line.before_at(now, window, ask.amount);
+            others.saturating_add(slot.own_before(window.ix))
+        }
+    };
+    let carried = window.carried(before);
+    let amount = ask.amount.saturating_sub(carried);
+    let others = match ask.limit.scope {
+        Scope::Node => 0,
+        Scope::Global if line.window == WindowIx::default() => {
+            whole(silent.unwrap_or_default() * f64::from(ask.amount))
+        }
+        Scope::Global | Scope::Region => line.at(now, window, amount),
+    };
+    let mut room = amount.saturating_sub(others);
+    if ask.limit.burst_share < 1.0 && !alone {
+        room = room.min(line.unheard_room(window.ix, amount, ask.limit.burst_share));
+    }
+    Held::Requests {
+        room,
+        others,
+        before,
+        sliding,
+    }
+}
+
+/// What leases leave.
+fn leases(now: Now, ask: &Ask<'_>, slot: &Slot, silent: Option<f64>) -> Held {
+    let line = slot.line();
+    let others = match ask.limit.scope {
+        Scope::Node => 0,
+        Scope::Global if line.window == WindowIx::default() => {
+            whole(silent.unwrap_or_default() * f64::from(ask.amount))
+        }
+        Scope::Global | Scope::Region => line.leases_at(now, ask.limit.lease),
+    };
+    Held::Leases {
+        room: ask.amount.saturating_sub(others),
     }
 }
 
@@ -417,17 +471,6 @@ fn set_bit(words: &[AtomicU64], at: usize) {
     // counts.
     if words[at / 64].load(SeqCst) & bit == 0 {
         words[at / 64].fetch_or(bit, SeqCst);
-    }
-}
-
-fn for_each_bit(word: &AtomicU64, offset: usize, mut visit: impl FnMut(usize)) {
-    if word.load(SeqCst) == 0 {
-        return;
-    }
-    let mut bits = word.swap(0, SeqCst);
-    while bits != 0 {
-        visit(offset + bits.trailing_zeros() as usize);
-        bits &= bits - 1;
     }
 }
 

@@ -7,7 +7,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use crate::{Limit, OnPartition};
+use crate::{Algorithm, Limit, OnPartition, Windows};
 
 /// What one limit says to one request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -18,11 +18,14 @@ pub struct Verdict {
     pub shadow: bool,
     /// The policy that applied because a region could not be heard.
     pub partition: Option<OnPartition>,
+    /// Whether it refuses only until another node hands over rights, which it may do.
+    pub awaits_rights: bool,
     /// The amount that applies.
     pub amount: u32,
     /// How much is left after this request, as far as this node can tell.
     pub remaining: u32,
-    /// Until the window ends, or, if this limit refuses, until a request has room again.
+    /// Until the window ends or the bucket is full; if this limit refuses, until a request of this
+    /// cost has room again. Zero if there is no such time.
     pub left: Duration,
 }
 
@@ -41,13 +44,11 @@ pub fn policy_field<'l>(limits: impl Iterator<Item = (&'l Limit, u32)>) -> Strin
     for (limit, amount) in limits.filter(|(limit, _)| !limit.shadow) {
         let separator = if field.is_empty() { "" } else { ", " };
         // Names are DNS labels, so they need no escaping within the quotes.
-        write!(
-            field,
-            "{separator}\"{}\";q={amount};w={}",
-            limit.name,
-            limit.window.as_secs()
-        )
-        .expect(STRING);
+        write!(field, "{separator}\"{}\";q={amount}", limit.name).expect(STRING);
+        // Leases have no window, and not all months are equally long.
+        if let (Windows::Even(window), false) = (&limit.windows, leases(limit)) {
+            write!(field, ";w={}", window.as_secs()).expect(STRING);
+        }
     }
     field
 }
@@ -63,14 +64,32 @@ pub fn ratelimit_field<'l>(
         let left = retry_after_secs(verdict.left);
         write!(
             field,
-            "{separator}\"{}\";r={};t={left}",
+            "{separator}\"{}\";r={}",
             limit.name, verdict.remaining
         )
         .expect(STRING);
+        if !leases(limit) {
+            write!(field, ";t={left}").expect(STRING);
+        }
     }
 }
 
+fn leases(limit: &Limit) -> bool {
+    limit.algorithm == Algorithm::Concurrency
+}
+
 impl Verdict {
+    /// What is said where nothing was asked.
+    pub(crate) const NOTHING: Self = Self {
+        admitted: true,
+        shadow: false,
+        partition: None,
+        awaits_rights: false,
+        amount: 0,
+        remaining: 0,
+        left: Duration::ZERO,
+    };
+
     /// Whether this limit refuses the request.
     #[must_use]
     pub const fn refuses(&self) -> bool {
@@ -86,13 +105,8 @@ mod tests {
     #[test]
     fn fields_are_structured_as_the_draft_says() {
         let spec = LimitSpec {
-            amount: 1_000.try_into().unwrap(),
-            window: "1m".parse().unwrap(),
-            algorithm: crate::Algorithm::Fixed,
-            per: crate::Per::default(),
-            scope: crate::Scope::Global,
-            on_partition: OnPartition::default(),
-            shadow: false,
+            algorithm: Algorithm::Fixed,
+            ..LimitSpec::new(1_000.try_into().unwrap(), "1m".parse().unwrap())
         };
         let (a, b) = (Limit::new("per-key", &spec), Limit::new("burst", &spec));
         assert_eq!(
@@ -103,6 +117,7 @@ mod tests {
             admitted: true,
             shadow: false,
             partition: None,
+            awaits_rights: false,
             amount: 1_000,
             remaining: 7,
             left: Duration::from_millis(30_001),

@@ -1,10 +1,12 @@
 //! Windows: equal stretches of wall time, counted from the Unix epoch, so that all regions agree on
-//! them unasked.
+//! them unasked. Quotas have those of a calendar instead.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tidegate_model::Wall;
+
+use crate::Calendar;
 
 /// The number of a window since the Unix epoch. With windows of a second and more it fits 32 bits
 /// until 2106.
@@ -53,6 +55,35 @@ impl Window {
     }
 }
 
+/// How the windows of a limit lie in time.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Windows {
+    /// Of one length, counted from the Unix epoch.
+    Even(Duration),
+    /// As a calendar has them.
+    Calendar(Calendar),
+}
+
+impl Windows {
+    /// The window that `wall` lies in.
+    #[must_use]
+    pub fn at(&self, wall: Wall) -> Window {
+        match self {
+            Self::Even(length) => Window::at(wall, *length),
+            Self::Calendar(calendar) => calendar.at(wall),
+        }
+    }
+
+    /// The length of the longest of them.
+    #[must_use]
+    pub const fn longest(&self) -> Duration {
+        match self {
+            Self::Even(length) => *length,
+            Self::Calendar(calendar) => calendar.unit().longest(),
+        }
+    }
+}
+
 impl Window {
     /// What of a count of the window before still lies within a window's length of now, if it was
     /// spread evenly; rounded down.
@@ -60,6 +91,14 @@ impl Window {
     pub fn carried(&self, before: u32) -> u32 {
         let length = (self.elapsed + self.left).as_micros().max(1);
         let carried = u128::from(before) * self.left.as_micros() / length;
+        u32::try_from(carried).unwrap_or(u32::MAX)
+    }
+
+    /// The same, rounded up.
+    #[must_use]
+    pub fn carried_up(&self, before: u32) -> u32 {
+        let length = (self.elapsed + self.left).as_micros().max(1);
+        let carried = (u128::from(before) * self.left.as_micros()).div_ceil(length);
         u32::try_from(carried).unwrap_or(u32::MAX)
     }
 

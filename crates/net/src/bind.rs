@@ -26,6 +26,8 @@ pub struct DoorSettings {
     pub tls: Option<Arc<Certificates>>,
     /// Proxies in front whose word on clients is believed.
     pub trusted_proxies: Vec<Prefix>,
+    /// Whether answers tell how limits decided.
+    pub debug: bool,
     /// Connections open at a time, on all cores together.
     pub connections_max: u32,
     /// The largest header section.
@@ -142,6 +144,7 @@ mod tests {
             addr,
             tls: None,
             trusted_proxies: Vec::new(),
+            debug: false,
             connections_max: 10,
             header_max: 8_192,
             streams_max: 10,

@@ -57,6 +57,7 @@ pub(crate) async fn serve<S: ServeRequest>(
         secure: hall.tls.is_some(),
         protocol,
         trusted_proxies: Rc::clone(&hall.trusted_proxies),
+        debug: hall.settings.debug,
     };
     // Small answers must not wait for more to come.
     let _best_effort = stream.set_nodelay(true);

@@ -35,6 +35,8 @@ pub struct ConnFacts {
     pub protocol: Protocol,
     /// Proxies in front whose word on clients is believed.
     pub trusted_proxies: Rc<[Prefix]>,
+    /// Whether answers tell how limits decided.
+    pub debug: bool,
 }
 
 /// Serves the requests of one core.

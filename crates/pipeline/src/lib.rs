@@ -6,6 +6,7 @@
 //! table turns refusals into statuses. Nothing here awaits; what must be waited for is asked for
 //! with [`Identified::Ask`].
 
+mod cost;
 mod forward;
 mod hygiene;
 mod path;
@@ -14,6 +15,7 @@ mod snapshot;
 mod spine;
 mod subject;
 
+pub use cost::cost_after;
 pub use forward::{Forwarding, RequestId, forward_request, forward_response};
 pub use hygiene::{Origin, arrive};
 pub use path::{BadPath, normalize};

@@ -12,6 +12,7 @@ use tidegate_model::Now;
 use tidegate_route::Miss;
 
 use crate::Refusal;
+use crate::cost::cost_before;
 use crate::snapshot::{Route, Snapshot};
 use crate::subject::subject;
 
@@ -183,40 +184,53 @@ impl<'s> Known<'_, 's> {
         self.key.as_ref()
     }
 
-    /// Asks the route's limits, and counts the request if all let it through.
-    ///
-    /// The decision is returned either way: a refused client is told of its limits, too.
-    pub fn admit(
-        self,
+    /// The route.
+    #[must_use]
+    pub const fn route(&self) -> &'s Route {
+        self.routed.route
+    }
+
+    /// Asks the route's limits, and counts the request if all let it through. `again` if it was
+    /// asked before, found no room and waited. `None` if the route has no limits.
+    #[must_use]
+    pub fn decide(
+        &self,
         snapshot: &Snapshot,
         table: &Table,
         now: Now,
-    ) -> (Option<Decision>, Result<Admitted<'s>, Refusal>) {
-        let Routed { arrival, route } = self.routed;
-        let mut asks = asks(&arrival, route, self.key.as_deref(), snapshot);
+        again: bool,
+    ) -> Option<Decision> {
+        let Routed { arrival, route } = &self.routed;
+        let mut asks = asks(arrival, route, self.key.as_deref(), snapshot);
         // At most eight limits a route, which the configuration's check upholds.
-        let decision = asks.next().map(|first| {
-            let mut all = [first; LIMITS_PER_REQUEST_MAX];
-            let mut count = 1;
-            for (place, ask) in all[1..].iter_mut().zip(asks) {
-                *place = ask;
-                count += 1;
-            }
-            table.decide(now, &all[..count])
-        });
-        let result = match &decision {
+        let first = asks.next()?;
+        let mut all = [first; LIMITS_PER_REQUEST_MAX];
+        let mut count = 1;
+        for (place, ask) in all[1..].iter_mut().zip(asks) {
+            *place = ask;
+            count += 1;
+        }
+        Some(match again {
+            false => table.decide(now, &all[..count]),
+            true => table.decide_again(now, &all[..count]),
+        })
+    }
+
+    /// Goes on as limits have decided.
+    ///
+    /// # Errors
+    /// [`Refusal::Limited`].
+    pub fn admit(self, decision: Option<&Decision>) -> Result<Admitted<'s>, Refusal> {
+        let Routed { arrival, route } = self.routed;
+        match decision {
             Some(decision) if !decision.admitted => Err(limited(route, decision)),
-            _ => {
-                let target = target(&arrival);
-                Ok(Admitted {
-                    route,
-                    target,
-                    host: arrival.host.into_owned(),
-                    key: self.key,
-                })
-            }
-        };
-        (decision, result)
+            _ => Ok(Admitted {
+                route,
+                target: target(&arrival),
+                host: arrival.host.into_owned(),
+                key: self.key,
+            }),
+        }
     }
 }
 
@@ -236,6 +250,7 @@ fn asks<'s>(
             ix: *ix,
             subject,
             amount: snapshot.amount(at, plan),
+            cost: cost_before(&limit.cost, &arrival.head.headers),
         }
     })
 }

@@ -47,6 +47,10 @@ fn name_by(
         Dimension::Route => naming.with(route.as_bytes()),
         Dimension::Host => naming.with(arrival.host.as_bytes()),
         Dimension::Method => naming.with(arrival.head.method.as_str().as_bytes()),
+        Dimension::MethodClass => {
+            let reads = arrival.head.method.is_safe();
+            naming.with(if reads { b"read" } else { b"write" })
+        }
         Dimension::All => naming.with(b""),
     }
 }
@@ -78,7 +82,7 @@ fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h [u8]> {
 #[cfg(test)]
 mod tests {
     use http::Request;
-    use tidegate_limit::{Algorithm, LimitSpec, Per, Scope};
+    use tidegate_limit::{LimitSpec, Per};
 
     use super::*;
     use crate::{Origin, arrive};
@@ -86,13 +90,8 @@ mod tests {
     /// Subjects of a limit by `per` for requests that are told apart by one thing only.
     fn subjects(per: Per, edits: &[(&str, &str, &str)]) -> Vec<SubjectKey> {
         let spec = LimitSpec {
-            amount: 1.try_into().unwrap(),
-            window: "1m".parse().unwrap(),
-            algorithm: Algorithm::Sliding,
             per,
-            scope: Scope::Global,
-            on_partition: tidegate_limit::OnPartition::default(),
-            shadow: false,
+            ..LimitSpec::new(1.try_into().unwrap(), "1m".parse().unwrap())
         };
         let limit = Limit::new("l", &spec);
         let subject_of = |(client, name, value): &(&str, &str, &str)| {
@@ -134,6 +133,11 @@ mod tests {
                 Dimension::Method,
                 with("method", "GET"),
                 with("method", "PUT"),
+            ),
+            (
+                Dimension::MethodClass,
+                with("method", "HEAD"),
+                with("method", "PATCH"),
             ),
             (
                 Dimension::Header("x-t".to_owned()),

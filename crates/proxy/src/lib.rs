@@ -7,8 +7,10 @@
 
 mod attempt;
 mod body;
+mod held;
 mod lookup;
 mod observe;
+mod patience;
 mod probe;
 mod proxy;
 mod respond;

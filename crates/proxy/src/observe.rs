@@ -13,6 +13,7 @@ use tidegate_net::{ConnFacts, Protocol};
 use tidegate_pipeline::RequestId;
 use tidegate_telemetry::RequestFacts;
 
+use crate::held::Held;
 use crate::proxy::Proxy;
 use crate::shared::Live;
 use crate::upload::UploadFacts;
@@ -45,6 +46,10 @@ pub(crate) struct Story {
     pub(crate) shadow: Option<Arc<str>>,
     /// What limits went by because a region could not be heard.
     pub(crate) partition: &'static str,
+    /// How long it waited for room in its limits.
+    pub(crate) waited: Duration,
+    /// What it holds of limits that count what is under way.
+    pub(crate) held: Option<Held>,
     /// Whether the whole answer was handed over.
     pub(crate) complete: bool,
     /// What broke the answer off, if something did.
@@ -77,6 +82,8 @@ impl Story {
             endpoint: None,
             shadow: None,
             partition: "",
+            waited: Duration::ZERO,
+            held: None,
             attempts: 0,
             first_byte: None,
             upload: None,
@@ -144,6 +151,7 @@ impl Drop for Story {
             endpoint: self.endpoint.as_deref().unwrap_or_default(),
             shadow: self.shadow.as_deref().unwrap_or_default(),
             partition: self.partition,
+            waited: self.waited,
             attempts: self.attempts,
             bytes_in,
             bytes_out: self.bytes_out,

@@ -1,5 +1,7 @@
 //! Refusals and answers as HTTP.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
@@ -13,6 +15,7 @@ use crate::observe::Story;
 
 const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATELIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+const TIDEGATE_LIMITS: HeaderName = HeaderName::from_static("tidegate-limits");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// A client that is told to come back is told when.
 const RETRY_SOON: HeaderValue = HeaderValue::from_static("1");
@@ -72,6 +75,20 @@ pub(crate) fn refuse(
     *response.status_mut() = problem.status;
     *response.headers_mut() = headers;
     response
+}
+
+/// What a door in debug mode adds: what applied because a region could not be heard, and how long
+/// the request waited for room.
+pub(crate) fn debug_field(fields: &mut HeaderMap, partition: &str, waited: Duration) {
+    let partition = if partition.is_empty() {
+        "none"
+    } else {
+        partition
+    };
+    let text = format!("partition={partition}, waited={}", waited.as_millis());
+    if let Ok(value) = HeaderValue::from_maybe_shared(text) {
+        fields.insert(TIDEGATE_LIMITS, value);
+    }
 }
 
 /// The RateLimit fields of a decision.

@@ -20,9 +20,11 @@ use tidegate_telemetry::metrics::Cut;
 
 use crate::attempt::Errand;
 use crate::body::Answer;
+use crate::held::Held;
 use crate::observe::Story;
+use crate::patience::{Waiting, pause};
 use crate::proxy::Proxy;
-use crate::respond::{limit_fields, refuse};
+use crate::respond::{debug_field, limit_fields, refuse};
 use crate::shared::{Live, Shared};
 use crate::upload::{Upload, UploadFacts};
 
@@ -63,6 +65,9 @@ impl Proxy {
                 errand,
             }) => {
                 story.status = response.status().as_u16();
+                if let Some(held) = &story.held {
+                    held.settle(response.headers());
+                }
                 if let Some(limits) = limits {
                     response.headers_mut().extend(limits);
                 }
@@ -77,7 +82,7 @@ impl Proxy {
     /// Everything that is decided before a service is asked.
     async fn admit<'l>(
         &self,
-        live: &'l Live,
+        live: &'l Arc<Live>,
         head: &Parts,
         conn: &ConnFacts,
         story: &mut Story,
@@ -99,26 +104,68 @@ impl Proxy {
         }
         let known = self.identify(live, routed).await?;
         story.key = known.key().cloned();
-        let (decision, admitted) = known.admit(
-            &live.snapshot,
-            &self.shared.counters,
-            self.shared.clock.now(),
-        );
-        if let Some(decision) = decision {
+        let decision = self.decide(live, &known, story).await;
+        if let Some(decision) = &decision {
             let plan = story.key.as_ref().and_then(|key| key.plan.as_deref());
-            *limits = Some(limit_fields(
+            let mut fields = limit_fields(
                 route,
                 &live.snapshot,
-                &decision,
+                decision,
                 plan,
                 &mut self.scratch.borrow_mut(),
-            ));
-            self.note(live, &route.limits, &decision);
-            story.shadow = shadow_limit(route, live, &decision);
+            );
+            story.shadow = shadow_limit(route, live, decision);
             let mut partition = decision.verdicts().iter().filter_map(|v| v.partition);
             story.partition = partition.next().map_or("", OnPartition::label);
+            if conn.debug {
+                debug_field(&mut fields, story.partition, story.waited);
+            }
+            *limits = Some(fields);
+            story.held = Held::new(&self.shared, live, route, decision);
         }
-        admitted
+        known.admit(decision.as_ref())
+    }
+
+    /// Asks the limits, and again while it is worth waiting.
+    async fn decide(
+        &self,
+        live: &Live,
+        known: &Known<'_, '_>,
+        story: &mut Story,
+    ) -> Option<Decision> {
+        let Shared {
+            counters, clock, ..
+        } = &*self.shared;
+        let route = known.route();
+        let began = clock.mono();
+        let mut decision = known.decide(&live.snapshot, counters, clock.now(), false)?;
+        let mut waiting = None;
+        while !decision.admitted {
+            self.spread(&decision);
+            let waited = clock.mono().since(began);
+            let Some(pause) = pause(live, route, &decision, waited) else {
+                break;
+            };
+            if waiting.is_none() {
+                let mut place = Waiting::default();
+                if let Some(full) = place.join(live, route, &decision) {
+                    live.limits[full].of(self.core).queue_full.add(1);
+                    break;
+                }
+                waiting = Some(place);
+            }
+            tokio::time::sleep(pause).await;
+            decision = known.decide(&live.snapshot, counters, clock.now(), true)?;
+        }
+        if waiting.is_some() {
+            story.waited = clock.mono().since(began);
+            for &at in &route.limits {
+                live.limits[at].of(self.core).delayed.add(1);
+            }
+        }
+        self.note(live, &route.limits, &decision);
+        self.spread(&decision);
+        Some(decision)
     }
 
     /// Finds out who is calling, asking the store if need be.
@@ -153,7 +200,14 @@ impl Proxy {
         }
     }
 
-    /// Counts what limits said, and sees to it that other nodes hear of it.
+    /// Sees to it that other nodes hear of it.
+    fn spread(&self, decision: &Decision) {
+        if decision.wake {
+            (self.shared.news)();
+        }
+    }
+
+    /// Counts what limits said.
     fn note(&self, live: &Live, limits: &[usize], decision: &Decision) {
         for (&at, verdict) in limits.iter().zip(decision.verdicts()) {
             let cells = live.limits[at].of(self.core);
@@ -165,9 +219,6 @@ impl Proxy {
             if verdict.partition.is_some() {
                 cells.partitioned.add(1);
             }
-        }
-        if decision.wake {
-            (self.shared.news)();
         }
     }
 
@@ -301,6 +352,7 @@ impl ServeRequest for Proxy {
             refusal,
             shadow: "",
             partition: "",
+            waited: Duration::ZERO,
             ended: "",
             route: "",
             consumer: "",

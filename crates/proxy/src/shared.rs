@@ -13,6 +13,7 @@ use tidegate_telemetry::Metrics;
 use tidegate_telemetry::metrics::{LimitMetrics, PoolMetrics, RouteMetrics};
 
 use crate::KeyLookup;
+use crate::patience::Queue;
 
 /// A generation's tables, with the counters that belong to them.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub struct Live {
     pub(crate) routes: Vec<RouteCounters>,
     /// Counters of limits, by their place.
     pub(crate) limits: Vec<Arc<LimitMetrics>>,
+    /// Requests that wait for limits, by their place.
+    pub(crate) queues: Vec<Arc<Queue>>,
     /// Counters of what never found a route.
     pub(crate) nowhere: Arc<RouteMetrics>,
 }
@@ -52,6 +55,7 @@ impl Live {
                 .iter()
                 .map(|(limit, _)| metrics.limit(&limit.name))
                 .collect(),
+            queues: snapshot.limits.iter().map(|_| Arc::default()).collect(),
             nowhere: metrics.route(NOWHERE),
             snapshot,
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tidegate_cluster::{ClusterSpec, Effect, Event, Node, Seed as ClusterSeed};
-use tidegate_limit::{Ask, Limit, LimitIx, SubjectKey, Table, TableSpec, Window, WindowIx};
+use tidegate_limit::{Ask, Limit, LimitIx, SubjectKey, Table, TableSpec, WindowIx};
 use tidegate_model::{Epoch, Generation, Machine, Mono, NodeId, Now, RegionId, Seed, Wall};
 use tidegate_steer::SteerSpec;
 
@@ -213,6 +213,10 @@ impl<'p> World<'p> {
             epoch: Epoch(1_000_000 + life),
             addr: addr(node),
             regions: self.regions.clone(),
+            nodes: (self.nodes.iter().map(|n| &n.id))
+                .filter(|n| n.region == id.region)
+                .cloned()
+                .collect(),
             seeds: (0..)
                 .zip(&self.nodes)
                 .map(|(i, n)| ClusterSeed {
@@ -289,7 +293,7 @@ impl<'p> World<'p> {
                         );
                     }
                 }
-                Effect::Learned(_) | Effect::Notice(_) => {}
+                Effect::Keep(_) | Effect::Learned(_) | Effect::Notice(_) => {}
             }
         }
         let SimNode { alive, life, .. } = &mut self.nodes[node];
@@ -481,9 +485,10 @@ impl<'p> World<'p> {
             ix: alive.limit,
             subject,
             amount: self.limit.amount,
+            cost: 1,
         };
         let decision = alive.table.decide(now, &[ask]);
-        let window = Window::at(now.wall, self.limit.window).ix;
+        let window = self.limit.windows.at(now.wall).ix;
         self.tally.answered(key, window, decision.admitted);
         self.note(1, node as u64 * 2 + u64::from(decision.admitted));
         if decision.wake {
@@ -545,7 +550,7 @@ impl<'p> World<'p> {
             bytes: self.bytes,
             broken: std::mem::take(&mut self.broken),
         };
-        let window_ms = self.limit.window.as_millis() as u64;
+        let window_ms = self.limit.windows.longest().as_millis() as u64;
         let first = WindowIx((EPOCH_DAYS * 86_400_000 / window_ms) as u32);
         let windows = judged(&self.plan.expect, first, window_ms, self.end);
         judge(self.plan, &self.tally, windows, self.end, &mut outcome);

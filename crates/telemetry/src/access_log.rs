@@ -175,6 +175,8 @@ pub struct RequestFacts<'r> {
     pub shadow: &'r str,
     /// What limits went by because a region could not be heard: `share`, `open` or `closed`.
     pub partition: &'static str,
+    /// How long it waited for room in its limits.
+    pub waited: Duration,
     /// What broke the answer off before its end.
     pub ended: &'static str,
     /// The route.
@@ -234,6 +236,9 @@ impl RequestFacts<'_> {
             self.bytes_out,
             self.took.as_micros()
         );
+        if !self.waited.is_zero() {
+            let _ok = write!(line, ",\"waited_us\":{}", self.waited.as_micros());
+        }
         if let Some(upstream) = self.upstream {
             let _ok = write!(line, ",\"upstream_us\":{}", upstream.as_micros());
         }
@@ -297,6 +302,7 @@ mod tests {
             refusal: "",
             shadow: "",
             partition: "",
+            waited: Duration::ZERO,
             ended: "",
             route: "orders",
             consumer: "acme",

@@ -57,6 +57,10 @@ catalog! {
     LIMIT_SHADOWED = Counter "tidegate_limit_shadowed" ["limit"];
     /// Requests that a limit decided while a region could not be heard that may be serving.
     LIMIT_PARTITIONED = Counter "tidegate_limit_partitioned" ["limit"];
+    /// Requests that waited for room in their limits, or for rights of a strict one.
+    LIMIT_DELAYED = Counter "tidegate_limit_delayed" ["limit"];
+    /// Requests that a limit refused because as many waited for it as may.
+    LIMIT_QUEUE_FULL = Counter "tidegate_limit_queue_full" ["limit"];
     /// How often a subject found no counter of its own and was counted together with others.
     LIMIT_OVERFLOWED = Counter "tidegate_limit_overflowed" [];
     /// Subjects whose counts are known.

@@ -78,6 +78,10 @@ pub struct LimitCells {
     pub shadowed: Cell,
     /// Decided while a region could not be heard.
     pub partitioned: Cell,
+    /// Waited for room.
+    pub delayed: Cell,
+    /// Could not wait, because too many did.
+    pub queue_full: Cell,
 }
 
 /// What is counted of a service, on each core.
@@ -316,6 +320,16 @@ impl Metrics {
                 &catalog::LIMIT_PARTITIONED,
                 &[name],
                 limit.sum(|cells| cells.partitioned.get()),
+            );
+            scrape.counter(
+                &catalog::LIMIT_DELAYED,
+                &[name],
+                limit.sum(|cells| cells.delayed.get()),
+            );
+            scrape.counter(
+                &catalog::LIMIT_QUEUE_FULL,
+                &[name],
+                limit.sum(|cells| cells.queue_full.get()),
             );
         }
         for (name, pool) in &*self.pools.read().unwrap_or_else(PoisonError::into_inner) {

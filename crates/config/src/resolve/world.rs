@@ -1,6 +1,6 @@
 //! Checks within `world.yaml`.
 
-use tidegate_limit::{Dimension, LIMITS_PER_REQUEST_MAX};
+use tidegate_limit::{Cost, Dimension, LIMITS_PER_REQUEST_MAX};
 use tidegate_model::{Diagnostic, Period};
 
 use super::names::{LIMIT, must_be_known, must_be_name};
@@ -59,6 +59,21 @@ fn check_names(world: &WorldSpec, source: &Source, problems: &mut Vec<Diagnostic
 
 fn check_limits(world: &WorldSpec, source: &Source, problems: &mut Vec<Diagnostic>) {
     for (name, limit) in &world.limits {
+        for (what, hint) in limit.value.contradictions() {
+            let message = format!("the limit `{name}` contradicts itself: {what}");
+            let span = source.span(limit.range.clone());
+            problems.push(Diagnostic::error(message, span, "this limit").hint(hint));
+        }
+        let cost = match &limit.value.cost {
+            Cost::Constant(_) => None,
+            Cost::Header { name, .. } | Cost::Response { name, .. } => Some(name),
+        };
+        if let Some(word) = cost.filter(|word| word.parse::<http_name::HeaderName>().is_err()) {
+            let message =
+                format!("the limit `{name}` reads its cost from `{word}`, which is no header name");
+            let span = source.span(limit.range.clone());
+            problems.push(Diagnostic::error(message, span, "this limit"));
+        }
         for dimension in limit.value.per.dimensions() {
             let (what, word) = match dimension {
                 Dimension::Header(word) => ("header", word),

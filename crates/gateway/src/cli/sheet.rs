@@ -8,7 +8,7 @@ use hyper::Method;
 use tidegate_config::{RouteText, WorldSpec};
 use tidegate_identity::AuthMethod;
 use tidegate_lab::World;
-use tidegate_limit::{LimitSpec, Per, Scope};
+use tidegate_limit::{LimitSpec, Per, Scope, Unit, WindowSpec};
 use tidegate_route::HostPattern;
 
 use super::columns;
@@ -128,12 +128,18 @@ fn request(route: &RouteText, front: SocketAddr, key: &str) -> String {
 }
 
 fn terms(limit: &LimitSpec) -> String {
-    let each = match limit.window.get().as_secs() {
-        1 => "a second".to_owned(),
-        60 => "a minute".to_owned(),
-        3_600 => "an hour".to_owned(),
-        86_400 => "a day".to_owned(),
-        _ => format!("every {}", limit.window),
+    let each = match limit.window {
+        None => "at a time".to_owned(),
+        Some(WindowSpec::Calendar(Unit::Hour)) => "an hour".to_owned(),
+        Some(WindowSpec::Calendar(Unit::Day)) => "a day".to_owned(),
+        Some(WindowSpec::Calendar(Unit::Month)) => "a month".to_owned(),
+        Some(WindowSpec::Length(length)) => match length.get().as_secs() {
+            1 => "a second".to_owned(),
+            60 => "a minute".to_owned(),
+            3_600 => "an hour".to_owned(),
+            86_400 => "a day".to_owned(),
+            _ => format!("every {length}"),
+        },
     };
     let whole = match limit.scope {
         Scope::Global => "in the whole world",

@@ -10,7 +10,7 @@ use super::export::enqueue;
 use super::subject::{subject_entry, worth_telling};
 use super::{Audience, Counters, RATE_DECI_MAX, RETELL};
 use crate::subject::LimitIx;
-use crate::{Batch, Count, Group, Scope, SubjectKey, Window, WindowIx};
+use crate::{Algorithm, Batch, Count, Group, Scope, SubjectKey, WindowIx};
 
 /// What became of a batch's rows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -81,8 +81,11 @@ impl Counters {
             report.unknown_limit += rows;
             return;
         };
-        let current = Window::at(now.wall, self.limits[ix].window).ix;
-        if group.window < current.previous() || group.window > current.next() {
+        let terms = &self.limits[ix];
+        let current = terms.windows.at(now.wall).ix;
+        // What counts leases by itself numbers its words, where others have windows.
+        let windowed = terms.algorithm != Algorithm::Concurrency;
+        if windowed && (group.window < current.previous() || group.window > current.next()) {
             report.out_of_window += rows;
             return;
         }
@@ -139,7 +142,9 @@ impl Counters {
     ) -> Option<bool> {
         let subject = subject_entry(&mut self.subjects, key, slot, limit, now.mono);
         let row = subject.row(actor, now.mono)?;
+        let (earlier, last_word) = (row.row, row.as_of);
         let grew = row.count(heard.window, heard.count);
+        let more = row.row.admitted_since(&earlier);
         // Hints are taken from the youngest word only; one that comes late must not bring an old
         // rate back.
         let younger = heard.as_of > row.as_of;
@@ -152,6 +157,7 @@ impl Counters {
         if grew {
             row.changed = now.mono;
         }
+        let as_of = heard.as_of;
         if news {
             let native = self.actors.get(actor).node.region == self.home;
             // Each row travels once over each step: mates tell the border, the border tells the
@@ -162,6 +168,10 @@ impl Counters {
                 Audience::Mates => {}
             }
             self.hot.entry(key).or_default();
+            if self.limits[usize::from(limit.0)].algorithm == Algorithm::Quota {
+                self.unkept.insert(key);
+            }
+            self.spill(key, more, last_word, as_of, now);
             self.redraw(key, now);
         }
         Some(news)

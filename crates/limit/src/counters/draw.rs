@@ -10,7 +10,7 @@ use super::subject::{ActorRow, Subject};
 use crate::line::{HORIZON, Line, Share, millis};
 use crate::share::{SilentParts, shares, whole};
 use crate::table::Registered;
-use crate::{Algorithm, OnPartition, Presence, Scope, Window};
+use crate::{Algorithm, OnPartition, Presence, Scope, Window, WindowIx};
 
 /// All that a line is drawn from.
 pub(super) struct Drawing<'c> {
@@ -25,6 +25,8 @@ pub(super) struct Drawing<'c> {
     pub(super) history: Option<&'c History>,
     pub(super) window: Window,
     pub(super) now: Mono,
+    /// The farthest has heard of something after so long.
+    pub(super) heard_after: Duration,
 }
 
 /// What actors of regions have told that may be summed.
@@ -53,6 +55,9 @@ struct Silent {
 
 impl Drawing<'_> {
     pub(super) fn line(&self) -> Line {
+        if self.terms.algorithm == Algorithm::Concurrency {
+            return self.line_of_leases();
+        }
         let told = self.told();
         let silent = self.silent();
         // How old words are, by the weight of what is offered to those who said them.
@@ -65,8 +70,14 @@ impl Drawing<'_> {
         // two take the same; in a sliding one, which never stops filling, as of the words' mean
         // age, lest what younger words tell be taken off twice.
         let then = match self.terms.algorithm {
-            Algorithm::Fixed => told.oldest,
-            Algorithm::Sliding => age,
+            Algorithm::Fixed | Algorithm::Quota => told.oldest,
+            Algorithm::Sliding | Algorithm::Bucket | Algorithm::Concurrency => age,
+        };
+        // Who bounds what goes unheard looks back until all have heard.
+        let then = if self.terms.burst_share < 1.0 {
+            then.max(self.heard_after)
+        } else {
+            then
         };
         let own = self
             .history
@@ -80,6 +91,24 @@ impl Drawing<'_> {
             share: Share::of(told.slope, self.subject.rows[0].rate),
             own,
             before: told.before,
+        }
+    }
+
+    /// The leases that others hold. Those of regions that cannot be heard expire like any other's;
+    /// a region that may be serving is taken to hold its share.
+    fn line_of_leases(&self) -> Line {
+        let mut held = 0.0;
+        for row in &self.subject.rows[1..] {
+            if self.presence_of(row) != Presence::Silent {
+                held += f64::from(row.leases(self.terms.lease, self.now));
+            }
+        }
+        let silent = self.silent();
+        Line {
+            window: WindowIx(1),
+            base: whole(held + silent.now),
+            from_ms: millis(self.now),
+            ..Line::default()
         }
     }
 
@@ -149,10 +178,19 @@ impl Drawing<'_> {
 
     /// What a region is known to have spent of this window.
     fn spent_by(&self, region: usize) -> f64 {
+        if self.terms.algorithm == Algorithm::Concurrency {
+            let rows = self.subject.rows.iter();
+            let theirs = rows.filter(|row| self.actors.region(row.actor) == Some(region));
+            return theirs
+                .map(|row| f64::from(row.leases(self.terms.lease, self.now)))
+                .sum();
+        }
         let spent = |window| self.subject.spent_by(region, self.actors, window);
         let carried = match self.terms.algorithm {
-            Algorithm::Fixed => 0,
-            Algorithm::Sliding => self.window.carried(spent(self.window.ix.previous()) as u32),
+            Algorithm::Fixed | Algorithm::Quota | Algorithm::Concurrency => 0,
+            Algorithm::Sliding | Algorithm::Bucket => {
+                self.window.carried(spent(self.window.ix.previous()) as u32)
+            }
         };
         spent(self.window.ix) + f64::from(carried)
     }

@@ -11,7 +11,7 @@ use super::subject::ActorRow;
 use super::{Audience, Counters, SETTLED};
 use crate::digest::shard_of;
 use crate::table::Registered;
-use crate::{Algorithm, Batch, Digest, Scope, SubjectKey, Window};
+use crate::{Algorithm, Batch, Digest, Scope, SubjectKey};
 
 impl Counters {
     /// Takes up to `rows_max` rows of news for an audience. `None` when there is none.
@@ -34,15 +34,38 @@ impl Counters {
             if actor == ME {
                 row.told_rate = row.rate;
                 row.told_at = now.mono;
+                row.told_window = row.row.newest();
             }
             if audience == Audience::World && terms.scope != Scope::Global {
                 continue;
             }
             let settles = std::mem::take(&mut row.settled[audience as usize]);
-            if settles && terms.algorithm == Algorithm::Sliding {
+            if settles && terms.algorithm.remembers() {
                 packer.add_before(key, terms.id, row, now);
             }
             packer.add(key, terms.id, row, now);
+        }
+        packer.finish(&self.actors)
+    }
+
+    /// Counts of quotas that have changed since they were last kept, of up to `subjects_max`
+    /// subjects, to be kept on disk: they outlive the restart of everybody at once. Handed to
+    /// [`absorb`](Self::absorb) after a restart, they count as those of the life that made them.
+    pub fn export_quotas(&mut self, subjects_max: usize, now: Now) -> Option<Batch> {
+        let mut packer = Packer::default();
+        for _ in 0..subjects_max {
+            let Some(key) = self.unkept.pop_first() else {
+                break;
+            };
+            let Some(subject) = self.subjects.get(&key) else {
+                continue;
+            };
+            let Some(terms) = self.limits.get(usize::from(subject.limit.0)) else {
+                continue;
+            };
+            for row in subject.rows.iter().filter(|row| row.is_live(terms, now)) {
+                packer.add(key, terms.id, row, now);
+            }
         }
         packer.finish(&self.actors)
     }
@@ -71,8 +94,9 @@ impl Counters {
         let mut digest = Digest::default();
         self.each_live(audience, now, |key, terms, row| {
             let window = row.row.newest();
-            let current = Window::at(now.wall, terms.window).ix;
-            if window == current && now.mono.since(row.changed) >= SETTLED {
+            let current = terms.algorithm == Algorithm::Concurrency
+                || window == terms.windows.at(now.wall).ix;
+            if current && now.mono.since(row.changed) >= SETTLED {
                 let actor = self.actors.get(row.actor);
                 digest.add(key, actor, window, row.row.count_at(window).admitted);
             }
@@ -93,7 +117,7 @@ impl Counters {
         let mut packer = Packer::default();
         self.each_live(audience, now, |key, terms, row| {
             if shards.contains(&shard_of(key)) {
-                if terms.algorithm == Algorithm::Sliding {
+                if terms.algorithm.remembers() {
                     packer.add_before(key, terms.id, row, now);
                 }
                 packer.add(key, terms.id, row, now);
@@ -121,14 +145,8 @@ impl Counters {
             if audience == Audience::World && terms.scope != Scope::Global {
                 continue;
             }
-            let current = Window::at(now.wall, terms.window).ix;
-            let oldest = match terms.algorithm {
-                Algorithm::Fixed => current,
-                Algorithm::Sliding => current.previous(),
-            };
             for row in &subject.rows {
-                let newest = row.row.newest();
-                if (oldest..=current).contains(&newest) && row.row.count_at(newest).admitted > 0 {
+                if row.is_live(terms, now) {
                     visit(*key, terms, row);
                 }
             }

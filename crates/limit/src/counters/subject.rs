@@ -6,9 +6,11 @@ use std::time::Duration;
 use tidegate_model::{Mono, Now};
 
 use super::actors::{Actors, ME};
+use super::bucket::Assumed;
+use super::escrow::Rights;
 use crate::subject::LimitIx;
 use crate::table::Registered;
-use crate::{Count, Presence, Row, Scope, SubjectKey, Window, WindowIx};
+use crate::{Algorithm, Count, Presence, Row, Scope, SubjectKey, WindowIx};
 
 /// Over which time a rate is averaged.
 pub(super) const RATE_OVER: Duration = Duration::from_millis(100);
@@ -55,6 +57,10 @@ pub(super) struct Subject {
     pub(super) rows: Vec<ActorRow>,
     /// What each region was asked for in the last window that all regions were heard in.
     pub(super) demand: Option<(WindowIx, Vec<u32>)>,
+    /// Of a bucket: what silent regions were taken to have spent of it.
+    pub(super) assumed: Assumed,
+    /// Of a strict limit: rights that came and went.
+    pub(super) rights: Rights,
 }
 
 #[derive(Debug)]
@@ -70,6 +76,8 @@ pub(super) struct ActorRow {
     /// The rate last told to others, and when.
     pub(super) told_rate: f64,
     pub(super) told_at: Mono,
+    /// The newest window, or word about leases, that was told.
+    pub(super) told_window: WindowIx,
 }
 
 impl Subject {
@@ -136,7 +144,7 @@ impl Subject {
         if terms.scope != Scope::Global || presence.iter().any(|p| *p != Presence::Reachable) {
             return;
         }
-        let last = Window::at(now.wall, terms.window).ix.previous();
+        let last = terms.windows.at(now.wall).ix.previous();
         if matches!(&self.demand, Some((noted, _)) if *noted == last) {
             return;
         }
@@ -153,6 +161,42 @@ impl Subject {
 }
 
 impl ActorRow {
+    /// Leases that the actor holds, as far as it has told and as long as that is believed.
+    pub(super) fn leases(&self, lease: Duration, now: Mono) -> u32 {
+        if now.since(self.as_of) < lease {
+            self.row.count_at(self.row.newest()).admitted
+        } else {
+            0
+        }
+    }
+
+    /// Whether it says anything of the present, or of what still weighs on it.
+    pub(super) fn is_live(&self, terms: &Registered, now: Now) -> bool {
+        let newest = self.row.newest();
+        let current = || terms.windows.at(now.wall).ix;
+        let live = match terms.algorithm {
+            Algorithm::Fixed | Algorithm::Quota => newest == current(),
+            Algorithm::Sliding | Algorithm::Bucket => {
+                (current().previous()..=current()).contains(&newest)
+            }
+            Algorithm::Concurrency => now.mono.since(self.as_of) < terms.lease,
+        };
+        live && self.row.count_at(newest).admitted > 0
+    }
+
+    /// The next word about leases, of which `held` are held now: words are numbered, and a later
+    /// one replaces an earlier.
+    pub(super) fn next_word(&self, held: u32) -> (WindowIx, Count) {
+        let newest = self.row.newest();
+        let last = self.row.count_at(newest).admitted;
+        let word = if held == last { newest } else { newest.next() };
+        let count = Count {
+            admitted: held,
+            offered: held,
+        };
+        (word, count)
+    }
+
     /// Joins a count. Returns whether it told anything new.
     pub(super) fn count(&mut self, window: WindowIx, count: Count) -> bool {
         let newest = self.row.newest();
@@ -175,6 +219,7 @@ impl ActorRow {
             settled: [false; 2],
             told_rate: 0.0,
             told_at: Mono::ZERO,
+            told_window: WindowIx::default(),
         }
     }
 }
@@ -196,6 +241,8 @@ pub(super) fn subject_entry(
         tallied: (WindowIx::default(), Count::default()),
         rows: vec![ActorRow::new(ME, now)],
         demand: None,
+        assumed: Assumed::default(),
+        rights: Rights::default(),
     })
 }
 

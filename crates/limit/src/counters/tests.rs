@@ -1,3 +1,6 @@
+mod kinds;
+mod strict;
+
 use std::num::NonZeroU32;
 
 use proptest::prelude::*;
@@ -7,7 +10,7 @@ use super::*;
 use crate::digest::shard_of;
 use crate::subject::LimitIx;
 use crate::{
-    Algorithm, Ask, Batch, Delta, Group, Limit, LimitId, LimitSpec, Per, TableSpec, Update,
+    Algorithm, Ask, Batch, Delta, Group, Limit, LimitId, LimitSpec, TableSpec, Update, Window,
     WindowIx,
 };
 
@@ -35,6 +38,8 @@ fn node(name: &str, epoch: u64, spec: &LimitSpec) -> Node {
             epoch: Epoch(epoch),
         },
         regions,
+        nodes: Vec::new(),
+        born: Wall::default(),
     };
     Node {
         counters: Counters::new(Arc::clone(&table), spec),
@@ -47,13 +52,9 @@ fn node(name: &str, epoch: u64, spec: &LimitSpec) -> Node {
 fn spec(amount: u32, window: &str, scope: Scope) -> LimitSpec {
     let amount = NonZeroU32::new(amount).unwrap();
     LimitSpec {
-        amount,
-        window: window.parse().unwrap(),
         algorithm: Algorithm::Fixed,
-        per: Per::default(),
         scope,
-        on_partition: crate::OnPartition::default(),
-        shadow: false,
+        ..LimitSpec::new(amount, window.parse().unwrap())
     }
 }
 
@@ -83,6 +84,7 @@ impl Node {
             ix: self.ix,
             subject,
             amount: self.limit.amount,
+            cost: 1,
         };
         self.table.decide(now, &[ask]).admitted
     }
@@ -568,6 +570,7 @@ fn what_may_be_spent_while_a_region_is_silent_is_the_operators_choice() {
             ix: a.ix,
             subject,
             amount: 100,
+            cost: 1,
         };
         let verdict = a.table.decide(at(50), &[ask]).verdicts()[0];
         assert_eq!(verdict.partition, Some(on_partition));

@@ -1,23 +1,20 @@
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use proptest::prelude::*;
 use tidegate_model::{Mono, Wall};
 
 use super::*;
-use crate::{LimitSpec, Per};
+use crate::LimitSpec;
 
 fn limit(name: &str, amount: u32, scope: Scope) -> Limit {
     let amount = NonZeroU32::new(amount).unwrap();
     Limit::new(
         name,
         &LimitSpec {
-            amount,
-            window: "1s".parse().unwrap(),
             algorithm: Algorithm::Fixed,
-            per: Per::default(),
             scope,
-            on_partition: OnPartition::default(),
-            shadow: false,
+            ..LimitSpec::new(amount, "1s".parse().unwrap())
         },
     )
 }
@@ -36,6 +33,7 @@ fn ask<'l>(table: &Table, limit: &'l Limit, who: &str) -> Ask<'l> {
         ix: table.register(limit).unwrap(),
         subject,
         amount: limit.amount,
+        cost: 1,
     }
 }
 

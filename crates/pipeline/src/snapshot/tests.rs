@@ -4,7 +4,7 @@ use http::Request;
 use http::request::Parts;
 use tidegate_balance::PoolSpec;
 use tidegate_identity::{Denied, KeyCache, KeyRecord, KeyText, Minted, Pepper};
-use tidegate_limit::{Dimension, LimitSpec, Scope, TableSpec};
+use tidegate_limit::{Dimension, LimitSpec, TableSpec};
 use tidegate_model::{Mono, Now, Wall};
 use tidegate_route::MethodSet;
 
@@ -28,12 +28,8 @@ fn world() -> World {
             name,
             &LimitSpec {
                 algorithm: tidegate_limit::Algorithm::Fixed,
-                amount,
-                window: "1m".parse().unwrap(),
                 per: per.into(),
-                scope: Scope::Global,
-                on_partition: tidegate_limit::OnPartition::default(),
-                shadow: false,
+                ..LimitSpec::new(amount, "1m".parse().unwrap())
             },
         )
     };
@@ -120,8 +116,10 @@ impl World {
         let routed = arrive(head, origin)?.route(&self.snapshot)?;
         match routed.identify(&self.snapshot, &self.cache, &self.pepper, now())? {
             Identified::Known(known) => {
-                let (_, admitted) = known.admit(&self.snapshot, &self.counters, now());
-                admitted.map(|a| format!("{} {}", a.route.name, a.target))
+                let decision = known.decide(&self.snapshot, &self.counters, now(), false);
+                known
+                    .admit(decision.as_ref())
+                    .map(|a| format!("{} {}", a.route.name, a.target))
             }
             Identified::Ask { kid, .. } => Ok(format!("ask {kid}")),
         }

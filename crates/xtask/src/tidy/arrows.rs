@@ -85,12 +85,14 @@ pub(super) const PURE: &[&str] = &[
 /// Crates of others that only decide or hold data: pure crates may use them.
 const PURE_FRIENDS: &[&str] = &[
     "annotate-snippets",
+    "arc-swap",
     "bytes",
     "crdts",
     "foca",
     "hmac",
     "http",
     "ipnet",
+    "jiff",
     "postcard",
     "rand",
     "rand_pcg",

@@ -1,0 +1,121 @@
+//! The control thread's side of the table.
+
+use std::sync::PoisonError;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::SeqCst;
+use std::time::Duration;
+
+use super::Table;
+use crate::rights::{Realm, RealmSpec};
+use crate::share::SilentParts;
+use crate::slot::Slot;
+use crate::subject::LimitIx;
+use crate::{Algorithm, Limit, LimitId, Mode, OnPartition, Scope, SubjectKey, Windows};
+
+/// What the control thread must know of a limit.
+#[derive(Clone, Debug)]
+pub(crate) struct Registered {
+    pub(crate) id: LimitId,
+    pub(crate) windows: Windows,
+    pub(crate) algorithm: Algorithm,
+    pub(crate) mode: Mode,
+    pub(crate) on_partition: OnPartition,
+    pub(crate) scope: Scope,
+    /// The limit's own amount; a subject's plan may say another.
+    pub(crate) amount: u32,
+    pub(crate) burst: Option<u32>,
+    pub(crate) burst_share: f64,
+    pub(crate) lease: Duration,
+}
+
+impl Registered {
+    pub(super) fn of(limit: &Limit) -> Self {
+        Self {
+            id: limit.id,
+            windows: limit.windows.clone(),
+            algorithm: limit.algorithm,
+            mode: limit.mode,
+            on_partition: limit.on_partition,
+            scope: limit.scope,
+            amount: limit.amount,
+            burst: limit.burst,
+            burst_share: limit.burst_share,
+            lease: limit.lease,
+        }
+    }
+}
+
+impl Table {
+    pub(crate) fn limits(&self) -> Vec<Registered> {
+        self.limits
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Calls `visit` for every slot marked since the last time.
+    pub(crate) fn drain_dirty(&self, mut visit: impl FnMut(usize)) {
+        self.pending.store(0, SeqCst);
+        for (i, summary) in self.dirty_words.iter().enumerate() {
+            for_each_bit(summary, i * 64, |word| {
+                if let Some(bits) = self.dirty.get(word) {
+                    for_each_bit(bits, word * 64, &mut visit);
+                }
+            });
+        }
+    }
+
+    pub(crate) fn slot(&self, slot: usize) -> &Slot {
+        &self.slots[slot]
+    }
+
+    pub(crate) fn key(&self, slot: usize) -> Option<SubjectKey> {
+        self.buckets.key(slot)
+    }
+
+    /// The slot of a subject that a peer told of.
+    pub(crate) fn admit_subject(&self, key: SubjectKey, limit: LimitIx) -> Option<usize> {
+        let (slot, new) = self.buckets.find_or_insert(key)?;
+        if new {
+            self.slots[slot].set_terms(limit, 0);
+        }
+        Some(slot)
+    }
+
+    /// Says where this node stands among those that divide rights. Call before requests are
+    /// decided, and when the lists of regions or nodes change: strict limits are exact again from
+    /// the next window after all nodes have the same lists.
+    pub fn set_realm(&self, spec: RealmSpec) {
+        self.realm.set(spec);
+    }
+
+    pub(crate) const fn realm(&self) -> &Realm {
+        &self.realm
+    }
+
+    /// Whether a strict limit is short of rights; asked once.
+    pub fn take_urgent(&self) -> bool {
+        self.urgent.load(SeqCst) && self.urgent.swap(false, SeqCst)
+    }
+
+    pub(crate) fn free(&self, slot: usize) {
+        self.slots[slot].clear();
+        self.buckets.remove(slot);
+    }
+
+    pub(crate) fn set_silent(&self, parts: SilentParts) {
+        let bits = u64::from(parts.closed.to_bits()) << 32 | u64::from(parts.even.to_bits());
+        self.silent.store(bits, SeqCst);
+    }
+}
+
+fn for_each_bit(word: &AtomicU64, offset: usize, mut visit: impl FnMut(usize)) {
+    if word.load(SeqCst) == 0 {
+        return;
+    }
+    let mut bits = word.swap(0, SeqCst);
+    while bits != 0 {
+        visit(offset + bits.trailing_zeros() as usize);
+        bits &= bits - 1;
+    }
+}
