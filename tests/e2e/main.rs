@@ -4,6 +4,7 @@ mod bad_input;
 mod cli;
 mod failover;
 mod keys;
+mod limit_algorithms;
 mod limit_kinds;
 mod limits;
 mod load;

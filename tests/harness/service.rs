@@ -29,6 +29,8 @@ pub enum Behaviour {
     Echoes,
     /// 200 after so many milliseconds.
     Slow(u64),
+    /// 200, and says in `x-tokens` that it cost seven.
+    Costs,
 }
 
 /// A service at a port of its own. It ends with the test's runtime.
@@ -95,6 +97,9 @@ async fn serve(
         requests.fetch_add(1, SeqCst);
         let say: &[u8] = match behaviour {
             Behaviour::Good => b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello",
+            Behaviour::Costs => {
+                b"HTTP/1.1 200 OK\r\nx-tokens: 7\r\ncontent-length: 5\r\n\r\nhello"
+            }
             Behaviour::Slow(ms) => {
                 tokio::time::sleep(Duration::from_millis(ms)).await;
                 b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nslow"

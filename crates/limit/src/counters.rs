@@ -29,6 +29,7 @@ use self::history::History;
 use self::subject::{ActorRow, RATE_OVER, Subjects, subject_entry, worth_telling};
 use crate::line::Line;
 use crate::share::SilentParts;
+use crate::subject::LimitIx;
 use crate::table::Registered;
 use crate::{
     Actor, Algorithm, Count, Mode, Presence, RealmSpec, RegionPresence, RightsTo, RightsWord,
@@ -299,6 +300,12 @@ impl Counters {
     /// every 100 ms or so.
     pub fn sweep(&mut self, now: Now) {
         const PARTS: usize = 64;
+        for (ix, terms) in (0..).zip(&self.limits) {
+            if terms.mode == Mode::Strict {
+                let window = terms.windows.at(now.wall).ix;
+                self.table.enter_window(LimitIx(ix), window);
+            }
+        }
         let chunk = self.table.capacity().div_ceil(PARTS);
         let end = (self.sweep_at + chunk).min(self.table.capacity());
         for slot in self.sweep_at..end {

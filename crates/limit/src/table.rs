@@ -51,6 +51,9 @@ pub struct Table {
     /// Whether a strict limit is short of rights, and nobody was told yet.
     urgent: AtomicBool,
     realm: Realm,
+    /// Of each strict limit: the newest window that this life has seen. None before it is opened
+    /// again, should the clock be set back.
+    newest: Vec<AtomicU32>,
 }
 
 /// One limit that a request has to pass.
@@ -149,6 +152,7 @@ impl Table {
             overflowed: AtomicU64::new(0),
             urgent: AtomicBool::new(false),
             realm: Realm::default(),
+            newest: (0..LIMITS_MAX).map(|_| AtomicU32::new(0)).collect(),
             buckets,
         }
     }
@@ -338,7 +342,8 @@ impl Table {
     /// What the rights that this node holds leave.
     fn rights(&self, now: Now, ask: &Ask<'_>, slot: &Slot, at: SlotAt, window: Window) -> Held {
         // Rights are counted a subject at a time, or not at all.
-        if let SlotAt::Shared(_) = at {
+        let counted = matches!(at, SlotAt::Own(_));
+        if !counted || !self.enter_window(ask.ix, window.ix) {
             return Held::Rights { room: 0, dry: true };
         }
         let (amount, algorithm) = (ask.amount, ask.limit.algorithm);

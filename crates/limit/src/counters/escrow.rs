@@ -402,6 +402,9 @@ impl Counters {
             amount => amount,
         };
         let window = terms.windows.at(now.wall);
+        if !self.table.enter_window(subject.limit, window.ix) {
+            return None;
+        }
         let realm = self.table.realm();
         let (room, _) = rights::room(realm, slot, key, amount, terms.algorithm, window, now.wall);
         let realm = realm.get();

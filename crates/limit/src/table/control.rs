@@ -10,7 +10,7 @@ use crate::rights::{Realm, RealmSpec};
 use crate::share::SilentParts;
 use crate::slot::Slot;
 use crate::subject::LimitIx;
-use crate::{Algorithm, Limit, LimitId, Mode, OnPartition, Scope, SubjectKey, Windows};
+use crate::{Algorithm, Limit, LimitId, Mode, OnPartition, Scope, SubjectKey, WindowIx, Windows};
 
 /// What the control thread must know of a limit.
 #[derive(Clone, Debug)]
@@ -87,6 +87,17 @@ impl Table {
     /// the next window after all nodes have the same lists.
     pub fn set_realm(&self, spec: RealmSpec) {
         self.realm.set(spec);
+    }
+
+    /// Notes that a strict limit has come to a window. Returns whether it is the newest: an older
+    /// one is over, even if its counts are forgotten.
+    pub(crate) fn enter_window(&self, limit: LimitIx, window: WindowIx) -> bool {
+        let newest = &self.newest[usize::from(limit.0)];
+        match newest.load(SeqCst) {
+            seen if seen == window.0 => true,
+            seen if seen > window.0 => false,
+            _ => newest.fetch_max(window.0, SeqCst) <= window.0,
+        }
     }
 
     pub(crate) const fn realm(&self) -> &Realm {

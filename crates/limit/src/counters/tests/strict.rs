@@ -190,6 +190,25 @@ fn a_node_that_restarts_holds_nothing_until_the_next_window() {
 }
 
 #[test]
+fn a_clock_that_is_set_back_opens_no_window_again() {
+    let mut world = World::new(strict(Algorithm::Fixed, 90));
+    for at in 0..6 {
+        world.requests(at, 90);
+        world.wire.clear();
+        // An hour ahead, long enough for the past to be forgotten, and back.
+        world.skew_ms[at] = 3_600_000;
+        for _ in 0..300 {
+            let now = world.now(at);
+            world.nodes[at].counters.sweep(now);
+        }
+        world.skew_ms[at] = 0;
+        world.requests(at, 90);
+        world.wire.clear();
+    }
+    assert_eq!(world.admitted.values().sum::<u32>(), 90);
+}
+
+#[test]
 fn a_subject_without_a_slot_is_refused_rather_than_counted_with_others() {
     let mut world = World::new(strict(Algorithm::Fixed, 1_000));
     let home = (0..2).find(|at| world.request(*at, "first")).unwrap();
@@ -215,7 +234,6 @@ fn play(
     steps: &[Step],
 ) -> Result<(), TestCaseError> {
     let mut world = World::new(strict(algorithm, amount));
-    let skewed = skews.iter().any(|skew| *skew != 0);
     world.skew_ms = skews.to_vec();
     for &(what, place, how) in steps {
         let at = usize::from(place) % world.nodes.len();
@@ -238,6 +256,7 @@ fn play(
                 world.nodes[at].counters.sweep(now);
                 world.listen(at);
             }
+            10 if how > 250 => world.skew_ms[at] += i64::from(what) * 1_000 - 20_000,
             _ => world.now_ms += u64::from(how) * 3,
         }
         for (window, admitted) in &world.admitted {
@@ -249,6 +268,7 @@ fn play(
                 amount
             );
         }
+        let skewed = world.skew_ms.iter().any(|skew| *skew != 0);
         if algorithm == Algorithm::Sliding && !skewed {
             let window = world.nodes[0].limit.windows.at(world.now(0).wall);
             let count = |ix: WindowIx| world.admitted.get(&ix.0).copied().unwrap_or_default();
