@@ -248,3 +248,106 @@ fn subjects<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Erro
     }
     Ok(subjects)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_contradicts_itself_is_told_with_a_way_out() {
+        let good = LimitSpec::new(NonZeroU32::MIN, Period::from_secs(60));
+        assert_eq!(good.contradictions(), []);
+        let burst = Some(NonZeroU32::MIN);
+        let month = Some(WindowSpec::Calendar(crate::Unit::Month));
+        let header = Cost::Response {
+            name: "x".to_owned(),
+            max: 5,
+        };
+        let with = |change: fn(&mut LimitSpec)| {
+            let mut spec = good.clone();
+            change(&mut spec);
+            spec
+        };
+        let strict = with(|spec| spec.mode = Mode::Strict);
+        let bucket = with(|spec| spec.algorithm = Algorithm::Bucket);
+        let leases = with(|spec| {
+            spec.algorithm = Algorithm::Concurrency;
+            spec.window = None;
+        });
+        assert_eq!(leases.contradictions(), []);
+        assert_eq!(strict.contradictions(), []);
+        for (spec, what) in [
+            (
+                LimitSpec {
+                    burst,
+                    ..good.clone()
+                },
+                "`burst` belongs to `bucket`, not to `sliding`",
+            ),
+            (
+                LimitSpec {
+                    window: None,
+                    ..good.clone()
+                },
+                "the window is missing",
+            ),
+            (
+                LimitSpec {
+                    window: month,
+                    ..good.clone()
+                },
+                "windows of a calendar belong to `quota`, not to `sliding`",
+            ),
+            (
+                with(|spec| spec.algorithm = Algorithm::Quota),
+                "a quota lasts an hour, a day or a month",
+            ),
+            (
+                with(|spec| spec.algorithm = Algorithm::Concurrency),
+                "`concurrency` has no window",
+            ),
+            (
+                LimitSpec {
+                    cost: header.clone(),
+                    ..leases.clone()
+                },
+                "what a request under way costs cannot be told afterwards",
+            ),
+            (
+                LimitSpec {
+                    mode: Mode::Strict,
+                    ..bucket.clone()
+                },
+                "`mode: strict` is not offered for `bucket`",
+            ),
+            (
+                LimitSpec {
+                    scope: Scope::Region,
+                    ..strict.clone()
+                },
+                "`mode: strict` is for limits of the whole world, not of a region",
+            ),
+            (
+                LimitSpec {
+                    cost: header.clone(),
+                    ..strict.clone()
+                },
+                "a strict limit must know what a request costs before it lets it through",
+            ),
+            (
+                LimitSpec {
+                    rights_wait: Some(Period::from_secs(1)),
+                    ..good.clone()
+                },
+                "`rights_wait` belongs to `mode: strict`",
+            ),
+        ] {
+            let found: Vec<String> = spec
+                .contradictions()
+                .into_iter()
+                .map(|(what, _)| what)
+                .collect();
+            assert_eq!(found, [what]);
+        }
+    }
+}
