@@ -42,10 +42,10 @@ async fn statuses(node: &Node, path: &str, headers: &[(&str, &str)], n: usize) -
 /// How `n` requests at once ended, and what their `tidegate-limits` fields said.
 async fn at_once(node: &Node, path: &'static str, n: usize) -> Vec<(u16, String)> {
     let door = node.door();
-    let ask = async move || {
+    let ask = move || async move {
         let answer = Client::new(door).get(path, &[]).await.expect("an answer");
         let field = answer.headers.get("tidegate-limits").expect("a debug door");
-        (answer.status, field.to_str().expect("text").to_owned())
+        (answer.status, field.clone())
     };
     let asks: Vec<_> = (0..n).map(|_| tokio::spawn(ask())).collect();
     let mut ended = Vec::new();
@@ -68,8 +68,6 @@ async fn a_bucket_lets_its_burst_through_and_says_when_a_token_comes() {
         .await
         .expect("an answer");
     let wait: u64 = answer.headers["retry-after"]
-        .to_str()
-        .unwrap()
         .parse()
         .unwrap();
     assert!((590..=600).contains(&wait), "{wait}");
