@@ -8,6 +8,7 @@
 mod absorb;
 mod actors;
 mod bucket;
+mod demand;
 mod draw;
 mod escrow;
 mod export;
@@ -19,14 +20,15 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidegate_model::{NodeId, Now, RegionId, Wall};
+use tidegate_model::{Mono, NodeId, Now, RegionId, Wall};
 
 pub use self::absorb::Absorbed;
 use self::actors::{ACTORS_MAX, Actors, ME};
+use self::demand::Demand;
 use self::draw::Drawing;
 use self::export::enqueue;
 use self::history::History;
-use self::subject::{ActorRow, RATE_OVER, Subjects, subject_entry, worth_telling};
+use self::subject::{ActorRow, Subjects, subject_entry, worth_telling};
 use crate::line::Line;
 use crate::share::SilentParts;
 use crate::subject::LimitIx;
@@ -42,6 +44,9 @@ const SETTLED: Duration = Duration::from_millis(1_500);
 const RETELL: Duration = Duration::from_millis(250);
 /// How long it takes until all have heard of something, until words have told how long they take.
 const HEARD_AFTER: Duration = Duration::from_millis(150);
+/// News is told because a request came, which says nothing of how often others do: all of it if
+/// they come at random, half of it if they come evenly.
+const TOLD: f64 = 0.6;
 /// The fastest rate that is believed, in tenths a second.
 const RATE_DECI_MAX: u32 = 100_000_000;
 
@@ -78,6 +83,8 @@ pub struct Counters {
     alive: BTreeSet<NodeId>,
     home: RegionId,
     presence: Vec<Presence>,
+    /// How young the youngest word of each region is, on any subject.
+    heard: Vec<Mono>,
     actors: Actors,
     subjects: Subjects,
     /// Subjects that someone is asking for at the moment.
@@ -110,6 +117,7 @@ impl Counters {
             idle: vec![false; table.capacity()],
             limits: table.limits(),
             presence: vec![Presence::Reachable; spec.regions.len()],
+            heard: vec![Mono::ZERO; spec.regions.len()],
             actors: Actors::new(&spec.actor, &spec.regions),
             regions: spec.regions,
             nodes: spec.nodes,
@@ -138,10 +146,11 @@ impl Counters {
         self.nodes = nodes;
         if self.regions != regions {
             self.presence = vec![Presence::Reachable; regions.len()];
+            self.heard = vec![Mono::ZERO; regions.len()];
             self.regions = regions;
             self.actors.reorder(&self.regions);
             for subject in self.subjects.values_mut() {
-                subject.demand = None;
+                subject.demand = Demand::default();
             }
         }
         self.redraw_all(now);
@@ -167,7 +176,9 @@ impl Counters {
         // by the same figures.
         for subject in self.subjects.values_mut() {
             if let Some(terms) = self.limits.get(usize::from(subject.limit.0)) {
-                subject.note_demand(terms, &self.actors, &self.presence, now);
+                subject
+                    .demand
+                    .note(&subject.rows, terms, &self.actors, &self.presence, now);
             }
         }
         self.presence = presence;
@@ -216,7 +227,7 @@ impl Counters {
         };
         subject.decay(now.mono);
         subject.tally(current, count, count_before.admitted);
-        let rate = subject.recent / RATE_OVER.as_secs_f64();
+        let rate = subject.rate(TOLD);
         let own = &mut subject.rows[0];
         let (window, count) = if leases {
             own.next_word(slot.held())
@@ -261,7 +272,7 @@ impl Counters {
                 continue;
             };
             subject.decay(now.mono);
-            let rate = match subject.recent / RATE_OVER.as_secs_f64() {
+            let rate = match subject.rate(0.0) {
                 rate if rate < 0.5 => 0.0,
                 rate => rate,
             };
@@ -400,7 +411,9 @@ impl Counters {
         let Some(terms) = self.limits.get(usize::from(subject.limit.0)) else {
             return Line::default();
         };
-        subject.note_demand(terms, &self.actors, &self.presence, now);
+        subject
+            .demand
+            .note(&subject.rows, terms, &self.actors, &self.presence, now);
         let amount = match self.table.slot(subject.slot).terms() {
             (_, 0) => terms.amount,
             (_, amount) => amount,
@@ -416,6 +429,7 @@ impl Counters {
             amount,
             actors: &self.actors,
             presence: &self.presence,
+            heard: &self.heard,
             history: self.hot.get(&key),
             window: terms.windows.at(now.wall),
             now: now.mono,

@@ -51,9 +51,10 @@ impl Share {
     }
 }
 
-/// A peer's rate is believed for so long after its last word: whoever is still counting speaks more
-/// often than this.
-pub(crate) const HORIZON: Duration = Duration::from_millis(1_000);
+/// A peer's rate is believed for so long after its last word. Whoever is still counting speaks more
+/// often than this, and a region that is cut off is known to be silent before: its clients are
+/// reckoned with all the time.
+pub(crate) const HORIZON: Duration = Duration::from_millis(1_500);
 
 /// The monotonic clock as lines hold it.
 pub(crate) const fn millis(mono: Mono) -> u32 {

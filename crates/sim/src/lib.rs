@@ -8,6 +8,7 @@
 //! What it cannot show: kernels, TLS, disks, real routers, and how long real code takes.
 //! `tests/e2e` is the truth check.
 
+pub mod accuracy;
 mod check;
 mod clients;
 mod internet;

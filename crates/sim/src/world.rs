@@ -15,13 +15,13 @@ use tidegate_steer::SteerSpec;
 use crate::check::{Finding, judge, judged};
 use crate::clients::Stream;
 use crate::internet::{CONVERGENCE, Internet};
-use crate::network::Network;
+use crate::network::{Network, Ways};
 use crate::outcome::Outcome;
 use crate::plan::{FaultKind, Plan, Source};
-use crate::tally::Tally;
+use crate::tally::{Demand, Tally};
 
 /// Wall time at the start of a run: the start of a window of any length up to a day.
-const EPOCH_DAYS: u64 = 20_000;
+pub(crate) const EPOCH_DAYS: u64 = 20_000;
 /// The cluster needs a moment to find itself before an unannounced world counts against it.
 const SETTLED: Duration = Duration::from_secs(10);
 /// Room for subjects on each node.
@@ -60,14 +60,31 @@ enum Happening {
     Request {
         stream: usize,
     },
+    Arrival {
+        node: usize,
+    },
     Fault {
         number: usize,
     },
 }
 
-struct World<'p> {
+/// A request that comes to a node whatever is announced.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arrival {
+    /// When.
+    pub(crate) at: Mono,
+    /// Where, counted as [`Plan::node_ids`] does.
+    pub(crate) node: usize,
+}
+
+/// The key of all such requests.
+const ARRIVING: &str = "arriving";
+
+pub(crate) struct World<'p> {
     plan: &'p Plan,
     seed: Seed,
+    /// Wall time at the start.
+    started: Wall,
     now: Mono,
     end: Mono,
     heap: BinaryHeap<Reverse<(Mono, u64)>>,
@@ -79,6 +96,7 @@ struct World<'p> {
     network: Network,
     internet: Internet,
     streams: Vec<Stream>,
+    arrivals: Box<dyn Iterator<Item = Arrival> + 'p>,
     limit: Limit,
     tally: Tally,
     broken: Vec<Finding>,
@@ -104,7 +122,7 @@ struct Alive {
 }
 
 impl<'p> World<'p> {
-    fn new(plan: &'p Plan, seed: Seed) -> Self {
+    pub(crate) fn new(plan: &'p Plan, seed: Seed) -> Self {
         let places: Vec<_> = plan.regions.values().copied().collect();
         let end = Mono::ZERO + plan.run_for.get();
         let regions = plan.region_ids();
@@ -127,10 +145,12 @@ impl<'p> World<'p> {
             .collect();
         let stream = |(i, client)| Stream::new(client, i, end, seed);
         Self {
-            network: Network::new(places.clone(), plan.loss, seed),
+            network: Network::new(Ways::between(&places), plan.loss, seed),
             internet: Internet::new(places),
             streams: plan.clients.iter().enumerate().map(stream).collect(),
+            arrivals: Box::new(std::iter::empty()),
             limit: Limit::new("limit", &plan.limit),
+            started: Wall::from_unix_secs(EPOCH_DAYS * 86_400),
             now: Mono::ZERO,
             heap: BinaryHeap::new(),
             happenings: BTreeMap::new(),
@@ -149,7 +169,39 @@ impl<'p> World<'p> {
         }
     }
 
+    /// The same world with other distances, in which windows begin at `aligned` after the start,
+    /// and more requests come.
+    pub(crate) fn with(
+        mut self,
+        ways: Ways,
+        aligned: Duration,
+        arrivals: impl Iterator<Item = Arrival> + 'p,
+    ) -> Self {
+        self.network = Network::new(ways, self.plan.loss, self.seed);
+        self.started = Wall::from_unix_micros(
+            self.started.unix_micros() - u64::try_from(aligned.as_micros()).unwrap_or(0),
+        );
+        self.arrivals = Box::new(arrivals);
+        self
+    }
+
+    /// Plays to the end. Returns what came and was admitted of the requests that arrive, in each
+    /// window that any came in.
+    pub(crate) fn tally(mut self) -> BTreeMap<WindowIx, Demand> {
+        self.run();
+        let windows = self.tally.windows.into_iter();
+        let arrived = windows.filter(|((key, _), _)| key == ARRIVING);
+        arrived
+            .map(|((_, window), demand)| (window, demand))
+            .collect()
+    }
+
     fn play(mut self) -> Outcome {
+        self.run();
+        self.finish()
+    }
+
+    fn run(&mut self) {
         for node in 0..self.nodes.len() {
             self.start(node);
         }
@@ -162,6 +214,7 @@ impl<'p> World<'p> {
         for stream in 0..self.streams.len() {
             self.next_request(stream);
         }
+        self.next_arrival();
         while let Some(Reverse((at, sequence))) = self.heap.pop() {
             if at > self.end {
                 break;
@@ -175,11 +228,10 @@ impl<'p> World<'p> {
             self.happen(happening);
         }
         self.now = self.end;
-        self.finish()
     }
 
     fn wall(&self) -> Wall {
-        Wall::from_unix_secs(EPOCH_DAYS * 86_400) + self.now.since(Mono::ZERO)
+        self.started + self.now.since(Mono::ZERO)
     }
 
     fn clock(&self) -> Now {
@@ -417,6 +469,10 @@ impl<'p> World<'p> {
                 }
             }
             Happening::Request { stream } => self.request(stream),
+            Happening::Arrival { node } => {
+                self.decide(node, ARRIVING);
+                self.next_arrival();
+            }
             Happening::Fault { number } => self.fault(&self.plan.faults[number].value.what),
         }
     }
@@ -443,6 +499,12 @@ impl<'p> World<'p> {
     fn next_request(&mut self, stream: usize) {
         if let Some(at) = self.streams[stream].next(self.now) {
             self.schedule(at, Happening::Request { stream });
+        }
+    }
+
+    fn next_arrival(&mut self) {
+        if let Some(Arrival { at, node }) = self.arrivals.next() {
+            self.schedule(at, Happening::Arrival { node });
         }
     }
 

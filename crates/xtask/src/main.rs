@@ -1,5 +1,6 @@
-//! Chores: `cargo xtask test`, `tidy` and `bench`.
+//! Chores: `cargo xtask test`, `tidy`, `accuracy` and `bench`.
 
+mod accuracy;
 mod bench;
 mod command;
 mod test;
@@ -18,6 +19,8 @@ enum Chore {
     Test(test::Args),
     /// Check the rules of the house that the compiler does not know.
     Tidy,
+    /// Measure how far limits are off, on traffic of every kind, in a simulated world.
+    Accuracy(accuracy::Args),
     /// Measure CPU per request beside nginx.
     Bench(bench::Args),
 }
@@ -26,6 +29,7 @@ fn main() -> ExitCode {
     let good = match Chore::parse() {
         Chore::Test(args) => test::run(&root(), &args),
         Chore::Tidy => tidy::run(&root()),
+        Chore::Accuracy(args) => accuracy::run(&root(), &args),
         Chore::Bench(args) => bench::run(&root(), &args),
     };
     match good {

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::command::{cargo, show, watch};
-use crate::{tidy, tools};
+use crate::{accuracy, tidy, tools};
 
 /// End-to-end tests that measure something: nothing else may run beside them.
 const ALONE: [&str; 2] = ["limits::", "load::"];
@@ -48,6 +48,9 @@ pub(crate) fn run(root: &Path, args: &Args) -> Result<bool, String> {
         "unit, property and simulation tests",
         cargo(root, &["test", "--locked", "--no-fail-fast"]).args(all_but_outside),
     )?;
+    tally.check("accuracy of limits", || {
+        accuracy::run(root, &accuracy::Args::short())
+    })?;
     if !args.quick {
         from_outside(root, &mut tally)?;
     }

@@ -143,6 +143,9 @@ impl Counters {
         let subject = subject_entry(&mut self.subjects, key, slot, limit, now.mono);
         let row = subject.row(actor, now.mono)?;
         let (earlier, last_word) = (row.row, row.as_of);
+        if let Some(region) = self.actors.region(actor) {
+            self.heard[region] = self.heard[region].max(heard.as_of);
+        }
         let grew = row.count(heard.window, heard.count);
         let more = row.row.admitted_since(&earlier);
         // Hints are taken from the youngest word only; one that comes late must not bring an old

@@ -81,11 +81,7 @@ impl Counters {
         let Some((bucket, terms)) = found.filter(|(_, terms)| terms.scope == Scope::Global) else {
             return;
         };
-        let part = silent_part(
-            terms,
-            subject.demand.as_ref().map(|(_, demand)| &demand[..]),
-            &self.presence,
-        );
+        let part = silent_part(terms, subject.demand.settled(), &self.presence);
         if part == 0.0 {
             subject.assumed.at = None;
             return;

@@ -4,13 +4,21 @@ use std::time::Duration;
 
 use tidegate_model::Mono;
 
-use super::actors::Actors;
+use super::actors::{Actors, ME};
 use super::history::History;
 use super::subject::{ActorRow, Subject};
 use crate::line::{HORIZON, Line, Share, millis};
 use crate::share::{SilentParts, shares, whole};
 use crate::table::Registered;
-use crate::{Algorithm, OnPartition, Presence, Scope, Window, WindowIx};
+use crate::{Algorithm, Mode, OnPartition, Presence, Scope, Window, WindowIx};
+
+/// News may be so much longer under way than other news of the same region: it waits for company
+/// at each step.
+const WAIT_MATES: Duration = Duration::from_millis(10);
+const WAIT_WORLD: Duration = Duration::from_millis(30);
+
+/// How far a prediction may be off, in standard deviations of what comes at random.
+const DOUBT: f64 = 2.0;
 
 /// All that a line is drawn from.
 pub(super) struct Drawing<'c> {
@@ -21,6 +29,8 @@ pub(super) struct Drawing<'c> {
     pub(super) actors: &'c Actors,
     /// Of each region.
     pub(super) presence: &'c [Presence],
+    /// How young the youngest word of each region is, on any subject.
+    pub(super) heard: &'c [Mono],
     /// What was admitted here lately, if it was in demand.
     pub(super) history: Option<&'c History>,
     pub(super) window: Window,
@@ -36,6 +46,8 @@ struct Told {
     seen: f64,
     /// Admitted in the one before.
     before: u32,
+    /// Offered in this window.
+    offered: f64,
     /// Offered a second, by those that still speak.
     slope: f64,
     /// Offered since their last words.
@@ -84,7 +96,7 @@ impl Drawing<'_> {
             .map_or(0, |history| history.at(self.now - then, self.window.ix));
         Line {
             window: self.window.ix,
-            base: whole(told.seen + silent.now),
+            base: whole(told.seen + silent.now - self.doubt(&told, &silent)),
             from_ms: millis(self.now - age),
             slope: told.slope as f32,
             roll: whole(silent.anew),
@@ -112,6 +124,21 @@ impl Drawing<'_> {
         }
     }
 
+    /// What the prediction may be too high by, where that matters: if by the window's end little
+    /// more than the limit will have been asked for, nobody is refused for a mere guess.
+    fn doubt(&self, told: &Told, silent: &Silent) -> f64 {
+        if self.terms.algorithm != Algorithm::Fixed || self.terms.mode == Mode::Strict {
+            return 0.0;
+        }
+        let own = &self.subject.rows[0];
+        let offered = told.offered + f64::from(own.row.count_at(self.window.ix).offered);
+        let rate = told.slope + own.rate;
+        let foreseen = offered + told.asked + rate * self.window.left.as_secs_f64();
+        let doubt = DOUBT * told.asked.sqrt();
+        let beyond = foreseen + silent.now - f64::from(self.amount);
+        (2.0 * doubt - beyond).clamp(0.0, doubt)
+    }
+
     fn told(&self) -> Told {
         let mut told = Told::default();
         for row in &self.subject.rows[1..] {
@@ -121,8 +148,8 @@ impl Drawing<'_> {
                 Presence::Withdrawn => self.add_counts(row, &mut told),
                 Presence::Reachable => {
                     self.add_counts(row, &mut told);
-                    let age = self.now.since(row.as_of);
-                    if age < HORIZON && row.rate > 0.0 {
+                    if self.now.since(row.as_of) < HORIZON && row.rate > 0.0 {
+                        let age = self.now.since(self.known_until(row));
                         told.slope += row.rate;
                         told.asked += row.rate * age.as_secs_f64();
                         told.oldest = told.oldest.max(age);
@@ -133,13 +160,29 @@ impl Drawing<'_> {
         told
     }
 
+    /// Until when all is known that the row's actor admitted. Whoever admits says so: if others of
+    /// its region were heard since, and it was not, it had nothing to say.
+    fn known_until(&self, row: &ActorRow) -> Mono {
+        let Some(region) = self.actors.region(row.actor) else {
+            return row.as_of;
+        };
+        let wait = if Some(region) == self.actors.region(ME) {
+            WAIT_MATES
+        } else {
+            WAIT_WORLD
+        };
+        row.as_of.max(self.heard[region] - wait)
+    }
+
     fn presence_of(&self, row: &ActorRow) -> Presence {
         let region = self.actors.region(row.actor);
         region.map_or(Presence::Reachable, |region| self.presence[region])
     }
 
     fn add_counts(&self, row: &ActorRow, told: &mut Told) {
-        told.seen += f64::from(row.row.count_at(self.window.ix).admitted);
+        let count = row.row.count_at(self.window.ix);
+        told.seen += f64::from(count.admitted);
+        told.offered += f64::from(count.offered);
         if self.terms.algorithm == Algorithm::Sliding {
             let before = row.row.count_at(self.window.ix.previous()).admitted;
             told.before = told.before.saturating_add(before);
@@ -152,9 +195,9 @@ impl Drawing<'_> {
             return silent;
         }
         let even = vec![0; self.presence.len()];
-        let demand = self.subject.demand.as_ref();
+        let demand = self.subject.demand.settled();
         let mut share = Vec::new();
-        shares(demand.map_or(&even, |(_, demand)| demand), &mut share);
+        shares(demand.unwrap_or(&even), &mut share);
         let missing = self
             .presence
             .iter()

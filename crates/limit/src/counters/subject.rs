@@ -7,13 +7,14 @@ use tidegate_model::{Mono, Now};
 
 use super::actors::{Actors, ME};
 use super::bucket::Assumed;
+use super::demand::Demand;
 use super::escrow::Rights;
 use crate::subject::LimitIx;
 use crate::table::Registered;
-use crate::{Algorithm, Count, Presence, Row, Scope, SubjectKey, WindowIx};
+use crate::{Algorithm, Count, Row, SubjectKey, WindowIx};
 
 /// Over which time a rate is averaged.
-pub(super) const RATE_OVER: Duration = Duration::from_millis(100);
+const RATE_OVER: Duration = Duration::from_millis(100);
 /// Actors whose counts of one subject are kept at most; beyond it a row is dropped and counted.
 const ROWS_MAX: usize = 512;
 
@@ -49,14 +50,12 @@ pub(super) struct Subject {
     /// Requests asked for here, decayed over [`RATE_OVER`], and when that was worked out.
     pub(super) recent: f64,
     pub(super) recent_at: Mono,
-    /// The same of those admitted.
-    recent_admitted: f64,
     /// What was counted last, and in which window.
     tallied: (WindowIx, Count),
     /// The first is our own.
     pub(super) rows: Vec<ActorRow>,
-    /// What each region was asked for in the last window that all regions were heard in.
-    pub(super) demand: Option<(WindowIx, Vec<u32>)>,
+    /// What each region was asked for in the last window that all regions saw whole.
+    pub(super) demand: Demand,
     /// Of a bucket: what silent regions were taken to have spent of it.
     pub(super) assumed: Assumed,
     /// Of a strict limit: rights that came and went.
@@ -91,31 +90,30 @@ impl Subject {
             .sum()
     }
 
+    /// How many requests a second are asked for here, reckoned when `besides` of them are known to
+    /// have come just now.
+    pub(super) fn rate(&self, besides: f64) -> f64 {
+        (self.recent - besides).max(0.0) / RATE_OVER.as_secs_f64()
+    }
+
     /// Lets the rate asked for here fall with time.
     pub(super) fn decay(&mut self, now: Mono) {
         let passed = now.since(self.recent_at).as_secs_f64();
-        let kept = (-passed / RATE_OVER.as_secs_f64()).exp();
-        self.recent *= kept;
-        self.recent_admitted *= kept;
+        self.recent *= (-passed / RATE_OVER.as_secs_f64()).exp();
         self.recent_at = now;
     }
 
     /// Adds what is new of `count` in `window`, and of what was admitted in the one before.
     pub(super) fn tally(&mut self, window: WindowIx, count: Count, before: u32) {
         let (seen_in, seen) = self.tallied;
-        let (offered, admitted) = if seen_in == window {
-            (
-                count.offered.saturating_sub(seen.offered),
-                count.admitted.saturating_sub(seen.admitted),
-            )
+        let offered = if seen_in == window {
+            count.offered.saturating_sub(seen.offered)
         } else if seen_in == window.previous() {
-            let late = before.saturating_sub(seen.admitted);
-            (count.offered + late, count.admitted + late)
+            count.offered + before.saturating_sub(seen.admitted)
         } else {
-            (count.offered, count.admitted)
+            count.offered
         };
         self.recent += f64::from(offered);
-        self.recent_admitted += f64::from(admitted);
         self.tallied = (window, count);
     }
 
@@ -130,33 +128,6 @@ impl Subject {
             self.rows.len() - 1
         });
         self.rows.get_mut(at)
-    }
-
-    /// Takes down, once a window, what each region was asked for in the window before. Only while
-    /// all regions are heard, so that both sides of a cut share by the same figures.
-    pub(super) fn note_demand(
-        &mut self,
-        terms: &Registered,
-        actors: &Actors,
-        presence: &[Presence],
-        now: Now,
-    ) {
-        if terms.scope != Scope::Global || presence.iter().any(|p| *p != Presence::Reachable) {
-            return;
-        }
-        let last = terms.windows.at(now.wall).ix.previous();
-        if matches!(&self.demand, Some((noted, _)) if *noted == last) {
-            return;
-        }
-        let mut demand = vec![0_u32; presence.len()];
-        for row in &self.rows {
-            if let Some(region) = actors.region(row.actor) {
-                demand[region] = demand[region].saturating_add(row.row.count_at(last).offered);
-            }
-        }
-        if demand.iter().any(|d| *d > 0) {
-            self.demand = Some((last, demand));
-        }
     }
 }
 
@@ -237,10 +208,9 @@ pub(super) fn subject_entry(
         limit,
         recent: 0.0,
         recent_at: now,
-        recent_admitted: 0.0,
         tallied: (WindowIx::default(), Count::default()),
         rows: vec![ActorRow::new(ME, now)],
-        demand: None,
+        demand: Demand::default(),
         assumed: Assumed::default(),
         rights: Rights::default(),
     })

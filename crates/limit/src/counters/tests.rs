@@ -157,9 +157,41 @@ fn a_peer_that_no_longer_speaks_is_not_believed_to_go_on() {
             a.tell(&mut b, Audience::Mates, at(ms));
         }
     }
-    b.counters.refresh(at(1_450));
-    assert!(b.asks("k", at(1_500)));
-    assert_eq!(b.burst("k", 1_000, at(1_500)), 699);
+    b.counters.refresh(at(1_950));
+    assert!(b.asks("k", at(2_000)));
+    assert_eq!(b.burst("k", 1_000, at(2_000)), 699);
+}
+
+#[test]
+fn a_peer_that_is_silent_while_its_region_speaks_admits_nothing() {
+    let spec = spec(1_000, "1m", Scope::Global);
+    let (mut a, mut c) = (node("eu/a", 1, &spec), node("eu/c", 1, &spec));
+    let mut b = node("us/b", 1, &spec);
+    // a is asked 1,000 times a second and then no more; c goes on being asked now and then.
+    for ms in 0..600 {
+        if ms < 300 {
+            a.burst("k", 1, at(ms));
+        }
+        if ms % 10 == 9 {
+            c.burst("k", 1, at(ms));
+            c.tell(&mut b, Audience::World, at(ms));
+            if ms < 300 {
+                a.tell(&mut b, Audience::World, at(ms));
+            }
+        }
+    }
+    // 360 were told of; what a may not have told yet, and c's next, are 30 or 40 more.
+    let free = b.burst("k", 1_000, at(600));
+    assert!((595..620).contains(&free), "{free}");
+}
+
+#[test]
+fn one_request_is_no_rate() {
+    let spec = spec(10, "1m", Scope::Global);
+    let (mut a, mut b) = (node("us/a", 1, &spec), node("us/b", 1, &spec));
+    assert!(a.asks("k", at(0)));
+    a.tell(&mut b, Audience::Mates, at(10));
+    assert_eq!(b.burst("k", 20, at(110)), 9);
 }
 
 #[test]
@@ -296,15 +328,50 @@ fn shares_follow_the_demand_that_everyone_saw_before_the_cut() {
             .iter()
             .flat_map(|other| silent(other, Presence::Silent))
             .collect();
-        node.counters.set_presence(&heard, at(61_500));
+        // Between the window's end and this, nobody was cut off: what was taken down is whole.
+        node.counters.set_presence(&heard, at(62_500));
     }
     // Of the last window's 800, ap had a quarter: it may spend 0.9 x 0.25 + 0.1 / 3 of the limit,
     // the others the rest.
     let (by_us, by_ap) = (
-        1 + us.burst("k", 2_000, at(61_600)),
-        1 + ap.burst("k", 2_000, at(61_600)),
+        1 + us.burst("k", 2_000, at(62_600)),
+        1 + ap.burst("k", 2_000, at(62_600)),
     );
     assert_eq!((by_us, by_ap), (741, 258));
+}
+
+#[test]
+fn what_a_region_did_not_hear_before_a_cut_is_noticed_does_not_shift_shares() {
+    let spec = spec(900, "1s", Scope::Global);
+    let (mut us, mut ap) = (node("us/a", 1, &spec), node("ap/a", 1, &spec));
+    // Both are asked 100 times a second, and hear each other until 10,000 ms.
+    for ms in (0..11_400).step_by(10) {
+        for node in [&mut us, &mut ap] {
+            node.asks("k", at(ms));
+            node.counters.collect(at(ms));
+            node.counters.refresh(at(ms));
+        }
+        if ms < 10_000 {
+            us.tell(&mut ap, Audience::World, at(ms));
+            ap.tell(&mut us, Audience::World, at(ms));
+        }
+    }
+    // A second and more after it was cut off each region notices: by then a whole window was seen
+    // in which, as far as it knows, nobody but itself was asked.
+    let silent_to_us = silent("ap", Presence::Silent);
+    us.counters.set_presence(&silent_to_us, at(11_400));
+    let silent_to_ap = [
+        silent("us", Presence::Silent),
+        silent("eu", Presence::Silent),
+    ]
+    .concat();
+    ap.counters.set_presence(&silent_to_ap, at(11_400));
+    let share = (
+        us.burst("k", 2_000, at(12_100)),
+        ap.burst("k", 2_000, at(12_100)),
+    );
+    // eu was not asked for anything: it keeps a third of a tenth, the others have the rest evenly.
+    assert_eq!(share, (465, 435));
 }
 
 #[test]
@@ -536,12 +603,12 @@ fn a_node_that_learns_anew_knows_the_last_window_too() {
     let all: Vec<u8> = (0..=u8::MAX).collect();
     for batch in a
         .counters
-        .export_shards(&all, Audience::Mates, 100, at(1_400))
+        .export_shards(&all, Audience::Mates, 100, at(1_700))
     {
         b.counters
-            .absorb(&batch, Audience::Mates, Duration::ZERO, at(1_400));
+            .absorb(&batch, Audience::Mates, Duration::ZERO, at(1_700));
     }
-    assert_eq!(b.burst("k", 200, at(1_500)), 100 - 30);
+    assert_eq!(b.burst("k", 200, at(1_750)), 100 - 15);
 }
 
 #[test]
