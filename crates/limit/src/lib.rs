@@ -42,5 +42,5 @@ pub use spec::{
 };
 pub use subject::{Limit, LimitId, LimitIx, Naming, SubjectKey};
 pub use table::{Ask, Decision, LIMITS_PER_REQUEST_MAX, Receipt, Table, TooManyLimits};
-pub use verdict::{Verdict, policy_field, ratelimit_field, retry_after_secs};
+pub use verdict::{Verdict, policy_field, ratelimit_field, retry_after_secs, rights_pause};
 pub use window::{Window, WindowIx, Windows};

@@ -98,7 +98,7 @@ impl Decision {
     }
 
     /// Whether every limit that refuses is a strict one whose rights other nodes may still hand
-    /// over: it is worth asking again in a few milliseconds.
+    /// over: it is worth asking again after a [`rights_pause`].
     #[must_use]
     pub fn awaits_rights(&self) -> bool {
         !self.admitted

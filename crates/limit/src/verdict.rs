@@ -78,6 +78,18 @@ fn leases(limit: &Limit) -> bool {
     limit.algorithm == Algorithm::Concurrency
 }
 
+/// How long a request that has `waited` for rights waits until it asks again: at first a node of
+/// the region answers, later one at the other end of the world. `None` when it has waited for as
+/// long as it may, the last time right at the end.
+#[must_use]
+pub fn rights_pause(waited: Duration, rights_wait: Duration) -> Option<Duration> {
+    const FIRST: Duration = Duration::from_millis(2);
+    let left = rights_wait
+        .checked_sub(waited)
+        .filter(|left| !left.is_zero())?;
+    Some(FIRST.max(waited / 4).min(left))
+}
+
 impl Verdict {
     /// What is said where nothing was asked.
     pub(crate) const NOTHING: Self = Self {

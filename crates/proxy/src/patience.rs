@@ -9,13 +9,11 @@ use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use tidegate_limit::{Algorithm, Decision, Enforce, Limit, Verdict};
+use tidegate_limit::{Algorithm, Decision, Enforce, Limit, Verdict, rights_pause};
 use tidegate_pipeline::Route;
 
 use crate::shared::Live;
 
-/// Rights are on their way: a node of the region answers in less, one of another in some of these.
-const RIGHTS_PAUSE: Duration = Duration::from_millis(2);
 /// Nobody can tell when a request of others ends.
 const LEASE_PAUSE: Duration = Duration::from_millis(10);
 const PAUSE_MIN: Duration = Duration::from_millis(1);
@@ -83,8 +81,9 @@ pub(crate) fn pause(
 }
 
 fn pause_of(limit: &Limit, verdict: &Verdict, waited: Duration) -> Option<Duration> {
-    if verdict.awaits_rights && waited + RIGHTS_PAUSE <= limit.rights_wait {
-        return Some(RIGHTS_PAUSE);
+    let soon = rights_pause(waited, limit.rights_wait);
+    if verdict.awaits_rights && soon.is_some() {
+        return soon;
     }
     let Enforce::Delay(delay) = limit.enforce else {
         return None;
@@ -150,7 +149,7 @@ mod tests {
             ("there is room soon", &delayed, false, 100, 0, Some(ms(100))),
             ("there is room too late", &delayed, false, 501, 0, None),
             ("it has waited before", &delayed, false, 100, 450, None),
-            ("rights may come", &strict, true, 900, 0, Some(RIGHTS_PAUSE)),
+            ("rights may come", &strict, true, 900, 0, Some(ms(2))),
             ("rights did not come", &strict, true, 900, 250, None),
             ("nobody has rights", &strict, false, 900, 0, None),
         ] {

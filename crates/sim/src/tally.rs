@@ -15,9 +15,21 @@ pub(crate) struct Demand {
     pub admitted: u64,
 }
 
+/// How long admitted requests waited for rights.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Waits {
+    /// Admitted requests.
+    pub admitted: u64,
+    /// All their waits together.
+    pub total: Duration,
+    /// The longest.
+    pub longest: Duration,
+}
+
 /// What happened to all requests.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
+    pub(crate) waits: Waits,
     pub(crate) windows: BTreeMap<(String, WindowIx), Demand>,
     pub(crate) answered: u64,
     pub(crate) failed: u64,
@@ -37,6 +49,15 @@ impl Tally {
         let demand = self.windows.entry((key.to_owned(), window)).or_default();
         demand.offered += 1;
         demand.admitted += u64::from(admitted);
+    }
+
+    /// A request was decided after it had waited for so long.
+    pub(crate) fn waited(&mut self, waited: Duration, admitted: bool) {
+        if admitted {
+            self.waits.admitted += 1;
+            self.waits.total += waited;
+            self.waits.longest = self.waits.longest.max(waited);
+        }
     }
 
     /// A client near `place` was answered, or not.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tidegate_cluster::{ClusterSpec, Effect, Event, Node, Seed as ClusterSeed};
-use tidegate_limit::{Ask, Limit, LimitIx, SubjectKey, Table, TableSpec, WindowIx};
+use tidegate_limit::{Ask, Limit, LimitIx, SubjectKey, Table, TableSpec, WindowIx, rights_pause};
 use tidegate_model::{Epoch, Generation, Machine, Mono, NodeId, Now, RegionId, Seed, Wall};
 use tidegate_steer::SteerSpec;
 
@@ -18,7 +18,7 @@ use crate::internet::{CONVERGENCE, Internet};
 use crate::network::{Network, Ways};
 use crate::outcome::Outcome;
 use crate::plan::{FaultKind, Plan, Source};
-use crate::tally::{Demand, Tally};
+use crate::tally::{Demand, Tally, Waits};
 
 /// Wall time at the start of a run: the start of a window of any length up to a day.
 pub(crate) const EPOCH_DAYS: u64 = 20_000;
@@ -59,6 +59,12 @@ enum Happening {
     },
     Request {
         stream: usize,
+    },
+    /// A request that waits for rights of a strict limit asks again.
+    Again {
+        node: usize,
+        key: String,
+        since: Mono,
     },
     Arrival {
         node: usize,
@@ -186,14 +192,14 @@ impl<'p> World<'p> {
     }
 
     /// Plays to the end. Returns what came and was admitted of the requests that arrive, in each
-    /// window that any came in.
-    pub(crate) fn tally(mut self) -> BTreeMap<WindowIx, Demand> {
+    /// window that any came in, and how long they waited for rights.
+    pub(crate) fn tally(mut self) -> (BTreeMap<WindowIx, Demand>, Waits) {
         self.run();
+        let waits = self.tally.waits;
         let windows = self.tally.windows.into_iter();
         let arrived = windows.filter(|((key, _), _)| key == ARRIVING);
-        arrived
-            .map(|((_, window), demand)| (window, demand))
-            .collect()
+        let arrived = arrived.map(|((_, window), demand)| (window, demand));
+        (arrived.collect(), waits)
     }
 
     fn play(mut self) -> Outcome {
@@ -469,6 +475,12 @@ impl<'p> World<'p> {
                 }
             }
             Happening::Request { stream } => self.request(stream),
+            Happening::Again { node, key, since } => {
+                if !self.ask(node, &key, since, true) {
+                    // It waited at a node that is no more.
+                    self.tally.failed += 1;
+                }
+            }
             Happening::Arrival { node } => {
                 self.decide(node, ARRIVING);
                 self.next_arrival();
@@ -537,6 +549,11 @@ impl<'p> World<'p> {
 
     /// Lets a node decide one request. Returns whether it could.
     fn decide(&mut self, node: usize, key: &str) -> bool {
+        self.ask(node, key, self.now, false)
+    }
+
+    /// Asks a node, `again` if the request has waited since `since` for rights.
+    fn ask(&mut self, node: usize, key: &str, since: Mono, again: bool) -> bool {
         let now = self.clock();
         let Some(alive) = &self.nodes[node].alive else {
             return false;
@@ -549,10 +566,21 @@ impl<'p> World<'p> {
             amount: self.limit.amount,
             cost: 1,
         };
-        let decision = alive.table.decide(now, &[ask]);
-        let window = self.limit.windows.at(now.wall).ix;
-        self.tally.answered(key, window, decision.admitted);
-        self.note(1, node as u64 * 2 + u64::from(decision.admitted));
+        let decision = match again {
+            false => alive.table.decide(now, &[ask]),
+            true => alive.table.decide_again(now, &[ask]),
+        };
+        let waited = self.now.since(since);
+        let pause = rights_pause(waited, self.limit.rights_wait);
+        if let Some(pause) = pause.filter(|_| decision.awaits_rights()) {
+            let key = key.to_owned();
+            self.schedule(self.now + pause, Happening::Again { node, key, since });
+        } else {
+            let window = self.limit.windows.at(now.wall).ix;
+            self.tally.answered(key, window, decision.admitted);
+            self.tally.waited(waited, decision.admitted);
+            self.note(1, node as u64 * 2 + u64::from(decision.admitted));
+        }
         if decision.wake {
             self.tell(node, Event::Dirty);
         }

@@ -14,8 +14,8 @@ pub struct Error {
 }
 
 impl Error {
-    pub(super) fn of(counted: Demand, right: Demand, amount: u32) -> Self {
-        let over = counted.admitted.saturating_sub(right.admitted);
+    pub(super) fn of(counted: Demand, right: Demand, allowed: u64, amount: u32) -> Self {
+        let over = counted.admitted.saturating_sub(allowed);
         let under = right.admitted.saturating_sub(counted.admitted);
         let nobody = right.admitted == right.offered;
         Self {
