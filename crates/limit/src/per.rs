@@ -73,6 +73,13 @@ impl From<Dimension> for Per {
 }
 
 impl Per {
+    /// Whether anybody can make up subjects of it: nothing in it was verified.
+    #[must_use]
+    pub fn is_anonymous(&self) -> bool {
+        let verified = |d: &Dimension| matches!(d, Dimension::Key | Dimension::Consumer);
+        !self.0.iter().any(verified)
+    }
+
     /// The dimensions, in the order in which they were written.
     #[must_use]
     pub fn dimensions(&self) -> &[Dimension] {

@@ -72,6 +72,8 @@ pub struct Limit {
     pub enforce: Enforce,
     /// Whose requests are counted together.
     pub per: Per,
+    /// Whether anybody can make up subjects of it.
+    pub(crate) anonymous: bool,
     /// Who counts together.
     pub scope: Scope,
     /// What may be spent while another region cannot be heard.
@@ -103,6 +105,7 @@ impl Limit {
             rights_wait: spec.rights_wait.map_or(RIGHTS_WAIT, Period::get),
             cost: spec.cost.clone(),
             enforce: spec.enforce,
+            anonymous: spec.per.is_anonymous(),
             per: spec.per.clone(),
             scope: spec.scope,
             on_partition: spec.on_partition,

@@ -2,7 +2,7 @@
 //! subject is known.
 
 use std::sync::atomic::Ordering::SeqCst;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize};
 use std::sync::{PoisonError, RwLock};
 
 use tidegate_model::Now;
@@ -48,6 +48,9 @@ pub struct Table {
     /// of: two f32, even and closed.
     silent: AtomicU64,
     overflowed: AtomicU64,
+    /// One bit a slot that serves a subject that anybody can make up, and how many do.
+    anonymous: Vec<AtomicU64>,
+    anonymous_count: AtomicUsize,
     /// Whether a strict limit is short of rights, and nobody was told yet.
     urgent: AtomicBool,
     realm: Realm,
@@ -150,6 +153,8 @@ impl Table {
             limits: RwLock::default(),
             silent: AtomicU64::new(0),
             overflowed: AtomicU64::new(0),
+            anonymous: zeros(words),
+            anonymous_count: AtomicUsize::new(0),
             urgent: AtomicBool::new(false),
             realm: Realm::default(),
             newest: (0..LIMITS_MAX).map(|_| AtomicU32::new(0)).collect(),
@@ -286,8 +291,8 @@ impl Table {
     fn place(&self, now: Now, ask: &Ask<'_>) -> Place<'_> {
         let limit = ask.limit;
         let window = limit.windows.at(now.wall);
-        let (slot, at) = match self.buckets.find_or_insert(ask.subject) {
-            Some((slot, _)) => (&self.slots[slot], SlotAt::Own(slot)),
+        let (slot, at) = match self.slot_for(ask) {
+            Some(slot) => (&self.slots[slot], SlotAt::Own(slot)),
             None => self.shared_slot(ask),
         };
         slot.set_terms(ask.ix, ask.amount);
@@ -357,6 +362,33 @@ impl Table {
             now.wall,
         );
         Held::Rights { room, dry }
+    }
+
+    /// The subject's own slot, if there is room for it. Subjects that anybody can make up get no
+    /// more than half of all slots, so that a flood of them leaves the others where they are.
+    fn slot_for(&self, ask: &Ask<'_>) -> Option<usize> {
+        if !ask.limit.anonymous {
+            return self
+                .buckets
+                .find_or_insert(ask.subject)
+                .map(|(slot, _)| slot);
+        }
+        if let Some(slot) = self.buckets.find(ask.subject) {
+            return Some(slot);
+        }
+        if self.anonymous_count.load(SeqCst) >= self.slots.len() / 2 {
+            return None;
+        }
+        let (slot, new) = self.buckets.find_or_insert(ask.subject)?;
+        if new {
+            self.note_anonymous(slot);
+        }
+        Some(slot)
+    }
+
+    fn note_anonymous(&self, slot: usize) {
+        self.anonymous_count.fetch_add(1, SeqCst);
+        set_bit(&self.anonymous, slot);
     }
 
     fn shared_slot(&self, ask: &Ask<'_>) -> (&Slot, SlotAt) {

@@ -104,7 +104,10 @@ impl Counters {
                 offered,
             };
             let key = SubjectKey::from_raw(u64::from_le_bytes(update.subject));
-            let Some(slot) = self.table.admit_subject(key, LimitIx(ix as u16)) else {
+            let Some(slot) =
+                self.table
+                    .admit_subject(key, LimitIx(ix as u16), self.limits[ix].anonymous)
+            else {
                 report.no_room += 1;
                 continue;
             };

@@ -270,14 +270,15 @@ impl Counters {
         let Some(limit) = found else {
             return;
         };
-        if self.limits[limit].windows.at(now.wall).ix != of.window {
+        let terms = &self.limits[limit];
+        if terms.windows.at(now.wall).ix != of.window {
             return;
         }
         let (limit, key) = (
             LimitIx(limit as u16),
             SubjectKey::from_raw(u64::from_le_bytes(of.subject)),
         );
-        let Some(slot) = self.table.admit_subject(key, limit) else {
+        let Some(slot) = self.table.admit_subject(key, limit, terms.anonymous) else {
             return;
         };
         super::subject_entry(&mut self.subjects, key, slot, limit, now.mono);

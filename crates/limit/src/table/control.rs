@@ -26,6 +26,7 @@ pub(crate) struct Registered {
     pub(crate) burst: Option<u32>,
     pub(crate) burst_share: f64,
     pub(crate) lease: Duration,
+    pub(crate) anonymous: bool,
 }
 
 impl Registered {
@@ -41,6 +42,7 @@ impl Registered {
             burst: limit.burst,
             burst_share: limit.burst_share,
             lease: limit.lease,
+            anonymous: limit.anonymous,
         }
     }
 }
@@ -74,10 +76,22 @@ impl Table {
     }
 
     /// The slot of a subject that a peer told of.
-    pub(crate) fn admit_subject(&self, key: SubjectKey, limit: LimitIx) -> Option<usize> {
+    pub(crate) fn admit_subject(
+        &self,
+        key: SubjectKey,
+        limit: LimitIx,
+        anonymous: bool,
+    ) -> Option<usize> {
+        let full = self.anonymous_count.load(SeqCst) >= self.slots.len() / 2;
+        if anonymous && full {
+            return self.buckets.find(key);
+        }
         let (slot, new) = self.buckets.find_or_insert(key)?;
         if new {
             self.slots[slot].set_terms(limit, 0);
+            if anonymous {
+                self.note_anonymous(slot);
+            }
         }
         Some(slot)
     }
@@ -111,6 +125,10 @@ impl Table {
 
     pub(crate) fn free(&self, slot: usize) {
         self.slots[slot].clear();
+        let bit = 1 << (slot % 64);
+        if self.anonymous[slot / 64].fetch_and(!bit, SeqCst) & bit != 0 {
+            self.anonymous_count.fetch_sub(1, SeqCst);
+        }
         self.buckets.remove(slot);
     }
 

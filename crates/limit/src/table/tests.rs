@@ -275,3 +275,39 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_flood_of_made_up_subjects_leaves_callers_their_own_slots_and_counts() {
+    let table = Table::new(TableSpec {
+        subjects_max: 4_096,
+    });
+    let flooded = Limit::new(
+        "per-address",
+        &LimitSpec {
+            per: crate::Dimension::Ip.into(),
+            ..LimitSpec::new(NonZeroU32::MIN, "1m".parse().unwrap())
+        },
+    );
+    let known = limit("per-key", 1_000, Scope::Global);
+    let first = ask(&table, &known, "known");
+    assert!((0..700).all(|_| table.decide(at(0), &[first]).admitted));
+    let slots = (table.slots.capacity(), table.shared.capacity());
+    for i in 0..2_000_000_u64 {
+        let subject = SubjectKey::new(1, flooded.id, &i.to_le_bytes());
+        let made_up = Ask {
+            subject,
+            ..ask(&table, &flooded, "")
+        };
+        let _refused_or_not = table.decide(at(1), &[made_up]);
+    }
+    assert!(table.overflowed() > 1_900_000);
+    assert_eq!((table.slots.capacity(), table.shared.capacity()), slots);
+    let left = (0..1_000).filter(|_| table.decide(at(2), &[first]).admitted);
+    assert_eq!(left.count(), 300, "no count of a known subject is lost");
+    let overflowed = table.overflowed();
+    for i in 0..1_000 {
+        let caller = ask(&table, &known, &format!("caller-{i}"));
+        assert!(table.decide(at(3), &[caller]).admitted);
+    }
+    assert_eq!(table.overflowed(), overflowed, "each has a slot of its own");
+}
