@@ -13,6 +13,7 @@ mod draw;
 mod escrow;
 mod export;
 mod history;
+mod judged;
 mod packer;
 mod subject;
 
@@ -28,6 +29,7 @@ use self::demand::Demand;
 use self::draw::Drawing;
 use self::export::enqueue;
 use self::history::History;
+pub use self::judged::Judged;
 use self::subject::{ActorRow, Subjects, subject_entry, worth_telling};
 use crate::line::Line;
 use crate::share::SilentParts;
@@ -90,6 +92,8 @@ pub struct Counters {
     /// Subjects that someone is asking for at the moment.
     hot: BTreeMap<SubjectKey, History>,
     queues: [VecDeque<(SubjectKey, u16)>; 2],
+    /// How far limits were off.
+    judged: Vec<Judged>,
     /// Quotas that have changed since they were last kept.
     unkept: BTreeSet<SubjectKey>,
     /// Words about rights that wait to be sent.
@@ -126,6 +130,7 @@ impl Counters {
             subjects: Subjects::default(),
             hot: BTreeMap::new(),
             queues: Default::default(),
+            judged: Vec::new(),
             unkept: BTreeSet::new(),
             words: VecDeque::new(),
             heard_after: HEARD_AFTER,
@@ -301,6 +306,7 @@ impl Counters {
             let still = rate > 0.0 || own.told_rate > 0.0 || held > 0;
             self.spill_for_silent(key, now);
             let line = self.redraw(key, now);
+            self.judge(key, line, now);
             if !still && line.slope == 0.0 && !self.holds_leases(key, now) {
                 self.hot.remove(&key);
             }

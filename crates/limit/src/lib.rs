@@ -29,7 +29,7 @@ mod window;
 
 pub use actor::Actor;
 pub use calendar::{Calendar, Unit, UnknownZone, Zone};
-pub use counters::{Absorbed, Audience, Counters, CountersSpec};
+pub use counters::{Absorbed, Audience, Counters, CountersSpec, Judged};
 pub use delta::{Batch, Delta, Group, Update};
 pub use digest::{DIGEST_SHARDS, Digest};
 pub use per::{Dimension, Network, Per};

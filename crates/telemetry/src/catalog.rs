@@ -61,6 +61,18 @@ catalog! {
     LIMIT_DELAYED = Counter "tidegate_limit_delayed" ["limit"];
     /// Requests that a limit refused because as many waited for it as may.
     LIMIT_QUEUE_FULL = Counter "tidegate_limit_queue_full" ["limit"];
+    /// Windows that are over in which more was asked for than a limit allows, by this node's counts.
+    LIMIT_JUDGED_WINDOWS = Counter "tidegate_limit_judged_windows" ["limit"];
+    /// What a limit allowed in these windows, all subjects together.
+    LIMIT_JUDGED_ALLOWED = Counter "tidegate_limit_judged_allowed" ["limit"];
+    /// What was admitted in these windows beyond what is allowed, all over the world.
+    LIMIT_JUDGED_OVER = Counter "tidegate_limit_judged_over" ["limit"];
+    /// What was admitted in these windows short of what is allowed.
+    LIMIT_JUDGED_UNDER = Counter "tidegate_limit_judged_under" ["limit"];
+    /// The error that is usual in these windows: about the square root of what is under way.
+    LIMIT_JUDGED_EXPECTED = Counter "tidegate_limit_judged_expected" ["limit"];
+    /// The most that could have been admitted in these windows beyond what is allowed.
+    LIMIT_JUDGED_WORST = Counter "tidegate_limit_judged_worst" ["limit"];
     /// How often a subject found no counter of its own and was counted together with others.
     LIMIT_OVERFLOWED = Counter "tidegate_limit_overflowed" [];
     /// Subjects whose counts are known.

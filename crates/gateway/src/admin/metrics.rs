@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::http::header::CONTENT_TYPE as CONTENT_TYPE_HEADER;
 use axum::response::{IntoResponse, Response};
 use tidegate_cluster::ClusterStatus;
+use tidegate_limit::Judged;
 use tidegate_telemetry::{CONTENT_TYPE, Scrape, catalog};
 
 use super::Shared;
@@ -15,6 +16,7 @@ pub(super) async fn metrics(State(services): State<Shared>) -> Response {
     if let Some(status) = services.cluster.look(tidegate_cluster::Node::status).await {
         add_cluster(&mut scrape, &services, &status);
     }
+    add_judged(&mut scrape, &services).await;
     add_tables(&mut scrape, &services);
     add_process(&mut scrape, services.started.unix_micros());
     ([(CONTENT_TYPE_HEADER, CONTENT_TYPE)], scrape.text()).into_response()
@@ -73,6 +75,32 @@ fn add_cluster(scrape: &mut Scrape, services: &Services, status: &ClusterStatus)
             scrape.gauge(&catalog::ANNOUNCED, &[], flag(own.facts.announced));
             scrape.gauge(&catalog::READY, &[], flag(own.facts.ready));
         }
+    }
+}
+
+/// How far limits were off, by their names.
+async fn add_judged(scrape: &mut Scrape, services: &Services) {
+    let live = services.shared.live.load_full();
+    let places: Vec<_> = live.snapshot.limits.iter().map(|(_, ix)| *ix).collect();
+    let look = move |node: &tidegate_cluster::Node, _| -> Vec<Judged> {
+        let counters = node.counters();
+        places.iter().map(|ix| counters.judged(*ix)).collect()
+    };
+    let Some(judged) = services.cluster.look(look).await else {
+        return;
+    };
+    for ((limit, _), judged) in live.snapshot.limits.iter().zip(judged) {
+        let name = [&*limit.name];
+        for (def, sum) in [
+            (&catalog::LIMIT_JUDGED_WINDOWS, judged.windows),
+            (&catalog::LIMIT_JUDGED_ALLOWED, judged.allowed),
+            (&catalog::LIMIT_JUDGED_OVER, judged.over),
+            (&catalog::LIMIT_JUDGED_UNDER, judged.under),
+            (&catalog::LIMIT_JUDGED_WORST, judged.worst),
+        ] {
+            scrape.counter(def, &name, sum);
+        }
+        scrape.counter_float(&catalog::LIMIT_JUDGED_EXPECTED, &name, judged.expected);
     }
 }
 

@@ -15,7 +15,7 @@ use crate::table::Registered;
 use crate::{Presence, Scope, WindowIx};
 
 /// So long after a window's end its last counts have come round the world.
-const TOLD: Duration = Duration::from_millis(300);
+pub(super) const TOLD: Duration = Duration::from_millis(300);
 /// So long after it was cut off a region is known to be silent.
 const NOTICED: Duration = Duration::from_millis(1_400);
 

@@ -56,6 +56,8 @@ pub(super) struct Subject {
     pub(super) rows: Vec<ActorRow>,
     /// What each region was asked for in the last window that all regions saw whole.
     pub(super) demand: Demand,
+    /// The last window that was compared with what is allowed.
+    pub(super) judged: WindowIx,
     /// Of a bucket: what silent regions were taken to have spent of it.
     pub(super) assumed: Assumed,
     /// Of a strict limit: rights that came and went.
@@ -211,6 +213,7 @@ pub(super) fn subject_entry(
         tallied: (WindowIx::default(), Count::default()),
         rows: vec![ActorRow::new(ME, now)],
         demand: Demand::default(),
+        judged: WindowIx::default(),
         assumed: Assumed::default(),
         rights: Rights::default(),
     })

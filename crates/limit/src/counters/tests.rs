@@ -643,3 +643,31 @@ fn what_may_be_spent_while_a_region_is_silent_is_the_operators_choice() {
         assert_eq!(verdict.partition, Some(on_partition));
     }
 }
+
+#[test]
+fn windows_that_are_over_are_compared_with_what_was_allowed() {
+    let spec = spec(100, "1s", Scope::Global);
+    let (mut a, mut b) = (node("us/a", 1, &spec), node("us/b", 1, &spec));
+    // In each window both admit eighty at once, unheard.
+    for window in 0..4 {
+        let ms = window * 1_000;
+        assert_eq!(a.burst("k", 80, at(ms)), 80);
+        assert_eq!(b.burst("k", 80, at(ms)), 80);
+        for later in (50..1_000).step_by(50) {
+            a.tell(&mut b, Audience::Mates, at(ms + later));
+            b.tell(&mut a, Audience::Mates, at(ms + later));
+            a.counters.refresh(at(ms + later));
+            b.counters.refresh(at(ms + later));
+        }
+    }
+    for judged in [a.counters.judged(a.ix), b.counters.judged(b.ix)] {
+        assert_eq!(
+            (judged.windows, judged.allowed),
+            (3, 300),
+            "the last is not over"
+        );
+        assert_eq!((judged.over, judged.under), (180, 0));
+        assert_eq!(judged.worst, 300, "as much again by the other");
+        assert!(judged.expected > 0.0);
+    }
+}
