@@ -61,7 +61,7 @@ catalog! {
     LIMIT_DELAYED = Counter "tidegate_limit_delayed" ["limit"];
     /// Requests that a limit refused because as many waited for it as may.
     LIMIT_QUEUE_FULL = Counter "tidegate_limit_queue_full" ["limit"];
-    /// Windows that are over in which more was asked for than a limit allows, by this node's counts.
+    /// Windows that are over in which more was asked for than a limit allows, as this node knows.
     LIMIT_JUDGED_WINDOWS = Counter "tidegate_limit_judged_windows" ["limit"];
     /// What a limit allowed in these windows, all subjects together.
     LIMIT_JUDGED_ALLOWED = Counter "tidegate_limit_judged_allowed" ["limit"];
