@@ -6,6 +6,7 @@ mod failover;
 mod keys;
 mod limit_algorithms;
 mod limit_kinds;
+mod limit_ops;
 mod limits;
 mod load;
 mod node;

@@ -1,8 +1,9 @@
 //! A growing set of entries that every node shall have: the embedded key store's replication.
 //!
-//! Entries are never changed and never removed, so merging two ledgers is their union, and no
-//! order, loss or repetition of messages matters. What an entry says is nobody's business here. New
-//! entries are flooded at once; nodes whose digests differ send each other the shards that differ.
+//! Entries are never changed, so merging two ledgers is their union, and no order, loss or
+//! repetition of messages matters. What an entry says is nobody's business here. New entries are
+//! flooded at once; nodes whose digests differ send each other the shards that differ. An entry is
+//! forgotten only when every node does so by itself, and takes it from nobody any more (`resets`).
 
 use std::collections::BTreeMap;
 
@@ -77,6 +78,14 @@ impl Ledger {
         self.shards[shard_of(hash)] ^= hash;
         self.entries.insert(hash, entry);
         true
+    }
+
+    /// Forgets an entry that no node takes in any more.
+    pub(crate) fn forget(&mut self, entry: &Entry) {
+        let hash = xxh3_64(entry.bytes());
+        if self.entries.remove(&hash).is_some() {
+            self.shards[shard_of(hash)] ^= hash;
+        }
     }
 
     /// How many entries there are.
@@ -156,6 +165,18 @@ mod tests {
             prop_assert_eq!(a.root(), b.root());
             prop_assert!(a.lacking(&b.digest()).is_empty());
         }
+    }
+
+    #[test]
+    fn a_ledger_that_forgets_is_as_if_it_had_never_known() {
+        let (mut a, mut b) = (Ledger::default(), Ledger::default());
+        a.insert(entry(1));
+        b.insert(entry(1));
+        b.insert(entry(2));
+        assert_ne!(a.root(), b.root());
+        b.forget(&entry(2));
+        b.forget(&entry(3));
+        assert_eq!((a.root(), a.len()), (b.root(), b.len()));
     }
 
     #[test]

@@ -18,6 +18,7 @@ use crate::outbox::{Effect, Notice, Outbox, Peer};
 use crate::relay::{Hop, Relay};
 use crate::replicator::{Peers, Replicator};
 use crate::report::Bulletin;
+use crate::resets::{Reset, Resets, Taken};
 use crate::spec::PULSE;
 use crate::steady::Steady;
 use crate::{ClusterSpec, Entry, Ledger, Message, NodeFacts, Seed};
@@ -94,6 +95,7 @@ pub struct Node {
     replicator: Replicator,
     bulletin: Bulletin,
     ledger: Ledger,
+    resets: Resets,
     ledger_compared: BTreeMap<NodeId, Mono>,
     steer: Controller,
     pulse_at: Mono,
@@ -120,6 +122,7 @@ impl Node {
             steady: Steady::default(),
             borders: BTreeSet::new(),
             peers: Peers::default(),
+            resets: Resets::new(Arc::clone(&table)),
             replicator: Replicator::new(&spec, table, now),
             bulletin: Bulletin::new(spec.node.clone(), spec.epoch, spec.addr, facts, now.mono),
             ledger: Ledger::default(),
@@ -223,16 +226,16 @@ impl Node {
                         .send(peer.as_ref(), &Message::Ledger(entries), true);
                 }
             }
-            Message::Ledger(entries) => self.learn_entries(entries, Some(audience)),
+            Message::Ledger(entries) => self.learn_entries(entries, Some(audience), now),
         }
     }
 
     /// Takes in entries of the ledger and passes on those that are new; `from` is `None` for our
     /// own.
-    fn learn_entries(&mut self, entries: Vec<Entry>, from: Option<Audience>) {
+    fn learn_entries(&mut self, entries: Vec<Entry>, from: Option<Audience>, now: Now) {
         let new: Vec<Entry> = entries
             .into_iter()
-            .filter(|entry| self.ledger.insert(entry.clone()))
+            .filter(|entry| self.holds(entry, now) && self.ledger.insert(entry.clone()))
             .collect();
         if new.is_empty() {
             return;
@@ -244,9 +247,29 @@ impl Node {
         if from != Some(Audience::World) {
             self.out.send(&self.peers.world, &message, true);
         }
-        if from.is_some() {
-            self.out.push(Effect::Learned(new));
+        let facts = new.into_iter().filter(|entry| Reset::of(entry).is_none());
+        let facts: Vec<Entry> = facts.collect();
+        if from.is_some() && !facts.is_empty() {
+            self.out.push(Effect::Learned(facts));
         }
+    }
+
+    /// Acts on an entry that tells of a reset. Returns whether an entry may enter the ledger.
+    fn holds(&mut self, entry: &Entry, now: Now) -> bool {
+        Reset::of(entry).is_none_or(|reset| self.resets.take(reset, entry, now.wall) == Taken::Held)
+    }
+
+    /// How many subjects count under a fresh name because an operator reset them.
+    #[must_use]
+    pub fn resets(&self) -> usize {
+        self.resets.len()
+    }
+
+    /// How many nodes news goes to directly: of this region, and of others if this is a border
+    /// node.
+    #[must_use]
+    pub fn told_directly(&self) -> (usize, usize) {
+        (self.peers.mates.len(), self.peers.world.len())
     }
 
     fn compare_ledger(&mut self, with: &NodeId, theirs: u64, now: Mono) {
@@ -588,7 +611,7 @@ impl Machine for Node {
                     ) = (requests_per_s, admitted_per_s, limited_per_s);
                 });
             }
-            Event::Record(entries) => self.learn_entries(entries, None),
+            Event::Record(entries) => self.learn_entries(entries, None, now),
             Event::Reconfigured(spec) => self.reconfigure(*spec, now),
             Event::Seeds(seeds) => {
                 self.spec.seeds = seeds;
@@ -613,6 +636,9 @@ impl Machine for Node {
             pool.wake(now.mono);
         }
         if now.mono >= self.pulse_at {
+            for entry in self.resets.expire(now.wall) {
+                self.ledger.forget(&entry);
+            }
             // Whoever was unsteady may be steady by now.
             self.reelect(now);
             self.pulse(now);
@@ -635,3 +661,6 @@ impl Machine for Node {
         self.out.pop()
     }
 }
+
+#[cfg(test)]
+mod tests;

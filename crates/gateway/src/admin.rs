@@ -5,6 +5,7 @@
 mod config;
 mod health;
 mod keys;
+mod limits;
 mod links;
 mod metrics;
 mod status;
@@ -45,6 +46,13 @@ pub(crate) fn serve(
         .route("/status", get(status::status))
         .route("/keys", get(keys::list).post(keys::create))
         .route("/keys/{kid}/revoke", post(keys::revoke))
+        .route("/limits", get(limits::list))
+        .route("/limits/subjects", get(limits::top))
+        .route("/limits/subjects/{hash}", get(limits::show))
+        .route("/limits/subjects/{hash}/reset", post(limits::reset))
+        .route("/limits/{name}/subjects", get(limits::top_of))
+        .route("/limits/{name}/subject", get(limits::show_named))
+        .route("/limits/{name}/subject/reset", post(limits::reset_named))
         .route("/config", get(config::show))
         .route("/config/reload", post(config::reload))
         .route("/lab/links", get(links::show).put(links::change))

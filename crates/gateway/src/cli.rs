@@ -6,6 +6,7 @@ mod client;
 mod down;
 mod keys;
 mod lab;
+mod limits;
 mod live;
 mod run;
 mod sheet;
@@ -48,6 +49,8 @@ enum Command {
     Run(run::Args),
     /// Make, list and revoke API keys.
     Keys(keys::Args),
+    /// Show which subjects of limits are in demand, look at one, start it anew.
+    Limits(limits::Args),
     /// Make the cluster's private authority, certificates and shared secrets.
     Certs(certs::Args),
     /// Break and mend a world that `up` started.
@@ -65,6 +68,7 @@ impl Cli {
             Command::Check(args) => check::run(&args),
             Command::Run(args) => run::run(args),
             Command::Keys(args) => keys::run(args),
+            Command::Limits(args) => limits::run(args),
             Command::Certs(args) => certs::run(&args),
             Command::Lab(args) => lab::run(args),
             Command::Sim(args) => sim::run(&args),

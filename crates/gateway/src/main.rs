@@ -11,6 +11,7 @@ mod data;
 mod effects;
 mod files;
 mod keys;
+mod limits;
 mod options;
 mod place;
 mod quotas;

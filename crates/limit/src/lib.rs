@@ -17,6 +17,7 @@ mod delta;
 mod digest;
 mod line;
 mod per;
+mod rename;
 mod rights;
 mod row;
 mod share;
@@ -29,10 +30,14 @@ mod window;
 
 pub use actor::Actor;
 pub use calendar::{Calendar, Unit, UnknownZone, Zone};
-pub use counters::{Absorbed, Audience, Counters, CountersSpec, Judged};
+pub use counters::{
+    Absorbed, Audience, Counters, CountersSpec, HotSubject, Judged, NodeWord, RegionPart,
+    SubjectView, TOP_MAX, Told, Top, TopBy,
+};
 pub use delta::{Batch, Delta, Group, Update};
 pub use digest::{DIGEST_SHARDS, Digest};
 pub use per::{Dimension, Network, Per};
+pub use rename::Rename;
 pub use rights::{RealmSpec, RightsOf, RightsTo, RightsWord};
 pub use row::{Count, Row};
 pub use share::{Presence, RegionPresence};
@@ -40,7 +45,7 @@ pub use spec::{
     Algorithm, BurstShare, Cost, DelaySpec, Enforce, LimitSpec, Mode, OnPartition, Scope,
     TableSpec, WindowSpec,
 };
-pub use subject::{Limit, LimitId, LimitIx, Naming, SubjectKey};
+pub use subject::{Limit, LimitId, LimitIx, Naming, NotASubject, SubjectKey};
 pub use table::{Ask, Decision, LIMITS_PER_REQUEST_MAX, Receipt, Table, TooManyLimits};
 pub use verdict::{Verdict, policy_field, ratelimit_field, retry_after_secs, rights_pause};
 pub use window::{Window, WindowIx, Windows};

@@ -60,6 +60,26 @@ impl Network {
     pub const HOST: Self = Self { v4: 32, v6: 64 };
 }
 
+impl Dimension {
+    /// How it is told to operators: `key`, `header x-tenant`.
+    #[must_use]
+    pub fn label(&self) -> String {
+        match self {
+            Self::Key => "key".to_owned(),
+            Self::Consumer => "consumer".to_owned(),
+            Self::Ip => "ip".to_owned(),
+            Self::Network(bits) => format!("network /{} or /{}", bits.v4, bits.v6),
+            Self::Header(name) => format!("header {name}"),
+            Self::Cookie(name) => format!("cookie {name}"),
+            Self::Route => "route".to_owned(),
+            Self::Host => "host".to_owned(),
+            Self::Method => "method".to_owned(),
+            Self::MethodClass => "method_class".to_owned(),
+            Self::All => "all".to_owned(),
+        }
+    }
+}
+
 impl Default for Per {
     fn default() -> Self {
         Self(vec![Dimension::Key])

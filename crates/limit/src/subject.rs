@@ -1,6 +1,8 @@
 //! Limits as they run, and the numbers that stand for limits and subjects.
 
+use std::fmt;
 use std::num::NonZeroU32;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -73,7 +75,7 @@ pub struct Limit {
     /// Whose requests are counted together.
     pub per: Per,
     /// Whether anybody can make up subjects of it.
-    pub(crate) anonymous: bool,
+    pub anonymous: bool,
     /// Who counts together.
     pub scope: Scope,
     /// What may be spent while another region cannot be heard.
@@ -116,8 +118,44 @@ impl Limit {
 
 /// A subject of a limit: a keyed hash over both. It says nothing about the caller to those who lack
 /// the cluster's seed, and a caller who lacks it cannot choose to collide with another.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct SubjectKey(u64);
+
+/// The text is no subject's hash: 16 hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("a subject is shown as 16 hexadecimal digits")]
+pub struct NotASubject;
+
+impl fmt::Display for SubjectKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+impl FromStr for SubjectKey {
+    type Err = NotASubject;
+
+    fn from_str(text: &str) -> Result<Self, NotASubject> {
+        let digits = text.len() == 16 && text.bytes().all(|b| b.is_ascii_hexdigit());
+        let raw = u64::from_str_radix(text, 16).ok().filter(|_| digits);
+        raw.map(Self::from_raw).ok_or(NotASubject)
+    }
+}
+
+impl From<SubjectKey> for String {
+    fn from(key: SubjectKey) -> Self {
+        key.to_string()
+    }
+}
+
+impl TryFrom<String> for SubjectKey {
+    type Error = NotASubject;
+
+    fn try_from(text: String) -> Result<Self, NotASubject> {
+        text.parse()
+    }
+}
 
 impl SubjectKey {
     /// The subject called `name` of limit `id`. `seed` is shared by all nodes.
@@ -167,6 +205,16 @@ impl Naming {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_subject_is_read_as_it_is_shown() {
+        let key = SubjectKey::from_raw(0xab);
+        assert_eq!(key.to_string(), "00000000000000ab");
+        assert_eq!("00000000000000AB".parse(), Ok(key));
+        for text in ["", "ab", "+0000000000000ab", "00000000000000abc", "é"] {
+            assert_eq!(text.parse::<SubjectKey>(), Err(NotASubject), "{text}");
+        }
+    }
 
     #[test]
     fn parts_do_not_run_into_each_other() {

@@ -14,6 +14,7 @@ pub(crate) use self::control::Registered;
 use self::place::{Held, Place};
 use crate::bucket::Bucket;
 use crate::buckets::Buckets;
+use crate::rename::Renames;
 use crate::rights::{self, Realm};
 use crate::share::whole;
 use crate::slot::Slot;
@@ -53,6 +54,7 @@ pub struct Table {
     anonymous_count: AtomicUsize,
     /// Whether a strict limit is short of rights, and nobody was told yet.
     urgent: AtomicBool,
+    renames: Renames,
     realm: Realm,
     /// Of each strict limit: the newest window that this life has seen. None before it is opened
     /// again, should the clock be set back.
@@ -156,6 +158,7 @@ impl Table {
             anonymous: zeros(words),
             anonymous_count: AtomicUsize::new(0),
             urgent: AtomicBool::new(false),
+            renames: Renames::default(),
             realm: Realm::default(),
             newest: (0..LIMITS_MAX).map(|_| AtomicU32::new(0)).collect(),
             buckets,
@@ -291,6 +294,10 @@ impl Table {
     fn place(&self, now: Now, ask: &Ask<'_>) -> Place<'_> {
         let limit = ask.limit;
         let window = limit.windows.at(now.wall);
+        let ask = &Ask {
+            subject: self.renames.name(ask.subject, window.ix),
+            ..*ask
+        };
         let (slot, at) = match self.slot_for(ask) {
             Some(slot) => (&self.slots[slot], SlotAt::Own(slot)),
             None => self.shared_slot(ask),
@@ -304,6 +311,7 @@ impl Table {
             (_, Mode::Fast) => requests(now, ask, slot, window, silent),
         };
         Place {
+            subject: ask.subject,
             slot,
             at,
             window,

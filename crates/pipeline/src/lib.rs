@@ -22,3 +22,4 @@ pub use path::{BadPath, normalize};
 pub use refusal::{Problem, Refusal};
 pub use snapshot::{PlanSpec, Route, RouteSpec, Snapshot, SnapshotError, SnapshotParts};
 pub use spine::{Admitted, Arrival, Identified, Known, Routed};
+pub use subject::NotNamed;

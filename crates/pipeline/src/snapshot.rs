@@ -7,9 +7,13 @@ use http::HeaderValue;
 use serde::Deserialize;
 use tidegate_balance::Pool;
 use tidegate_identity::{AuthMethod, KeysSpec};
-use tidegate_limit::{Limit, LimitIx, Table as LimitTable, TooManyLimits, policy_field};
+use tidegate_limit::{
+    Limit, LimitIx, SubjectKey, Table as LimitTable, TooManyLimits, policy_field,
+};
 use tidegate_model::{ByteSize, Generation};
 use tidegate_route::{MatchSpec, Table};
+
+use crate::subject::{NotNamed, named};
 
 /// What the operator wrote about a route, with references resolved.
 #[derive(Clone, Debug)]
@@ -213,6 +217,22 @@ impl Snapshot {
     #[must_use]
     pub fn has_plan(&self, name: &str) -> bool {
         self.plans.contains(name)
+    }
+
+    /// The limit of this name.
+    #[must_use]
+    pub fn limit(&self, name: &str) -> Option<&Limit> {
+        let mut limits = self.limits.iter().map(|(limit, _)| limit);
+        limits.find(|limit| &*limit.name == name)
+    }
+
+    /// The subject of `limit` that operators name by these values: one for each dimension of its
+    /// `per` but `all`, in their order.
+    ///
+    /// # Errors
+    /// [`NotNamed`].
+    pub fn subject(&self, limit: &Limit, values: &[&str]) -> Result<SubjectKey, NotNamed> {
+        named(self.subject_seed, limit, values)
     }
 
     /// The amount of a limit that applies to a caller of this plan.

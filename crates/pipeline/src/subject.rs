@@ -1,5 +1,6 @@
 //! Whose requests a limit counts together: a request, seen along the limit's dimensions.
 
+use std::fmt;
 use std::net::IpAddr;
 
 use http::HeaderMap;
@@ -55,6 +56,76 @@ fn name_by(
     }
 }
 
+/// The values do not name a subject of the limit.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum NotNamed {
+    /// Too many or too few.
+    Values {
+        /// What the limit counts by: a value each.
+        by: Vec<String>,
+        /// How many values there are.
+        given: usize,
+    },
+    /// An address was expected.
+    Address(String),
+}
+
+impl fmt::Display for NotNamed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Values { by, given } if by.is_empty() => {
+                write!(
+                    f,
+                    "this limit counts all requests together: it takes no value, not {given}"
+                )
+            }
+            Self::Values { by, given } => {
+                let by = by.join(", ");
+                write!(
+                    f,
+                    "this limit counts by {by}: it takes a value for each, in this order, not {given}"
+                )
+            }
+            Self::Address(text) => write!(f, "`{text}` is no IP address"),
+        }
+    }
+}
+
+/// The subject of `limit` that operators name by these values: one for each dimension but `all`,
+/// in their order. Of a network any address will do.
+pub(crate) fn named(seed: u64, limit: &Limit, values: &[&str]) -> Result<SubjectKey, NotNamed> {
+    let dimensions = limit.per.dimensions();
+    let told_apart = dimensions.iter().filter(|by| **by != Dimension::All);
+    let by: Vec<String> = told_apart.map(Dimension::label).collect();
+    if by.len() != values.len() {
+        let given = values.len();
+        return Err(NotNamed::Values { by, given });
+    }
+    let mut values = values.iter().copied();
+    let mut naming = Naming::new(seed, limit.id);
+    for dimension in dimensions {
+        naming = match dimension {
+            Dimension::All => naming.with(b""),
+            Dimension::Ip => network(naming, address(values.next())?, Network::HOST),
+            Dimension::Network(bits) => network(naming, address(values.next())?, *bits),
+            Dimension::Key
+            | Dimension::Consumer
+            | Dimension::Header(_)
+            | Dimension::Cookie(_)
+            | Dimension::Route
+            | Dimension::Host
+            | Dimension::Method
+            | Dimension::MethodClass => naming.with(values.next().unwrap_or_default().as_bytes()),
+        };
+    }
+    Ok(naming.key())
+}
+
+fn address(text: Option<&str>) -> Result<IpAddr, NotNamed> {
+    let text = text.unwrap_or_default();
+    text.parse().map_err(|_| NotNamed::Address(text.to_owned()))
+}
+
 fn network(naming: Naming, client: IpAddr, bits: Network) -> Naming {
     // A shift by all bits is none that the machine knows: then nothing of the address counts.
     match client.to_canonical() {
@@ -87,13 +158,17 @@ mod tests {
     use super::*;
     use crate::{Origin, arrive};
 
-    /// Subjects of a limit by `per` for requests that are told apart by one thing only.
-    fn subjects(per: Per, edits: &[(&str, &str, &str)]) -> Vec<SubjectKey> {
+    fn limit(per: Per) -> Limit {
         let spec = LimitSpec {
             per,
             ..LimitSpec::new(1.try_into().unwrap(), "1m".parse().unwrap())
         };
-        let limit = Limit::new("l", &spec);
+        Limit::new("l", &spec)
+    }
+
+    /// Subjects of a limit by `per` for requests that are told apart by one thing only.
+    fn subjects(per: Per, edits: &[(&str, &str, &str)]) -> Vec<SubjectKey> {
+        let limit = limit(per);
         let subject_of = |(client, name, value): &(&str, &str, &str)| {
             let method = if *name == "method" { value } else { "GET" };
             let host = if *name == "host" { value } else { "h" };
@@ -165,6 +240,30 @@ mod tests {
             with("cookie", "b=1; sid=2"),
             with("cookie", "sid=2")
         ));
+    }
+
+    #[test]
+    fn operators_name_the_subject_that_requests_get() {
+        let request = ("203.0.113.5", "cookie", "sid=2");
+        let bits = Network { v4: 24, v6: 48 };
+        for (per, values) in [
+            (Per::from(Dimension::All), &[][..]),
+            (Dimension::Ip.into(), &["203.0.113.5"]),
+            (Dimension::Network(bits).into(), &["203.0.113.77"]),
+            (Dimension::Cookie("sid".to_owned()).into(), &["2"]),
+            (Dimension::Header("x-none".to_owned()).into(), &[""]),
+            (Dimension::Key.into(), &[""]),
+        ] {
+            let limit = limit(per.clone());
+            let of_request = subjects(per, &[request])[0];
+            assert_eq!(named(7, &limit, values), Ok(of_request), "{values:?}");
+            assert!(named(7, &limit, &["a", "b", "c", "d"]).is_err());
+        }
+        let by_address = limit(Dimension::Ip.into());
+        assert_eq!(
+            named(7, &by_address, &["acme"]),
+            Err(NotNamed::Address("acme".to_owned()))
+        );
     }
 
     #[test]

@@ -12,11 +12,34 @@ const QUIET_EVERY: u32 = 30;
 /// How often the status is looked at.
 pub(crate) const EVERY: Duration = Duration::from_secs(1);
 
+/// Text that is drawn over its predecessor.
+#[derive(Debug, Default)]
+pub(crate) struct Frame {
+    lines: usize,
+}
+
+impl Frame {
+    /// Draws `text` in place of the last one.
+    pub(crate) fn redraw(&mut self, text: &str) {
+        let mut out = anstream::stdout();
+        let mut frame = String::new();
+        if self.lines > 0 {
+            // Up to where the last one began, and clear from there.
+            frame.push_str(&format!("\u{1b}[{}A\u{1b}[J", self.lines));
+        }
+        frame.push_str(text);
+        frame.push('\n');
+        self.lines = text.lines().count();
+        // A terminal that is gone needs no status.
+        let _gone = out.write_all(frame.as_bytes()).and_then(|()| out.flush());
+    }
+}
+
 /// The status as it was drawn last.
 #[derive(Debug)]
 pub(crate) struct Live {
     terminal: bool,
-    lines: usize,
+    frame: Frame,
     ticks: u32,
     announced: Vec<String>,
 }
@@ -25,7 +48,7 @@ impl Live {
     pub(crate) fn new() -> Self {
         Self {
             terminal: std::io::stdout().is_terminal(),
-            lines: 0,
+            frame: Frame::default(),
             ticks: 0,
             announced: Vec::new(),
         }
@@ -38,25 +61,11 @@ impl Live {
                 Some(status) => table(status).to_string(),
                 None => "No node answers.".to_owned(),
             };
-            self.redraw(&format!("{body}\n{note}"));
+            self.frame.redraw(&format!("{body}\n{note}"));
         } else if let Some(status) = status {
             self.tell(status);
         }
         self.ticks += 1;
-    }
-
-    fn redraw(&mut self, text: &str) {
-        let mut out = anstream::stdout();
-        let mut frame = String::new();
-        if self.lines > 0 {
-            // Up to where the last one began, and clear from there.
-            frame.push_str(&format!("\u{1b}[{}A\u{1b}[J", self.lines));
-        }
-        frame.push_str(text);
-        frame.push('\n');
-        self.lines = text.lines().count();
-        // A terminal that is gone needs no status.
-        let _gone = out.write_all(frame.as_bytes()).and_then(|()| out.flush());
     }
 
     fn tell(&mut self, status: &StatusDocument) {

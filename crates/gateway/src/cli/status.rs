@@ -122,7 +122,7 @@ fn node_row(node: &NodeStatus) -> [String; 7] {
     ]
 }
 
-fn age(ms: u64) -> String {
+pub(crate) fn age(ms: u64) -> String {
     match ms {
         0..1_000 => format!("{ms} ms"),
         1_000..100_000 => format!("{:.1} s", ms as f64 / 1_000.0),

@@ -671,3 +671,87 @@ fn windows_that_are_over_are_compared_with_what_was_allowed() {
         assert!(judged.expected > 0.0);
     }
 }
+
+#[test]
+fn the_hottest_subjects_of_all_nodes_are_found_and_no_more_than_asked_for() {
+    let spec = spec(10, "1m", Scope::Global);
+    let (mut a, mut b) = (node("us/a", 1, &spec), node("us/b", 1, &spec));
+    for (who, n) in [("cold", 1), ("warm", 14), ("hot", 30)] {
+        a.burst(who, n, at(0));
+    }
+    a.tell(&mut b, Audience::Mates, at(10));
+    for node in [&a, &b] {
+        let top = node.counters.top(None, TopBy::Refused, 2, at(20));
+        assert_eq!((top.hot, top.looked_at), (3, 3));
+        let rows: Vec<_> = top.rows.iter().map(|(_, row)| row).collect();
+        let found: Vec<_> = rows.iter().map(|row| row.subject).collect();
+        assert_eq!(found, [a.subject("hot"), a.subject("warm")]);
+        let hot = rows[0];
+        assert_eq!((hot.admitted, hot.refused, hot.amount), (10, 20, 10));
+        assert_eq!(hot.regions.len(), 1, "only us was asked for it");
+        assert!(hot.full >= 1.0 && hot.asked_per_s > 100.0, "{hot:?}");
+    }
+    let other = LimitId(7);
+    assert!(
+        a.counters
+            .top(Some(other), TopBy::Asked, 9, at(20))
+            .rows
+            .is_empty()
+    );
+}
+
+#[test]
+fn a_closer_look_tells_what_each_node_said_and_what_is_left() {
+    let spec = sliding(100, "1m");
+    let (mut a, mut b) = (node("us/a", 1, &spec), node("eu/b", 1, &spec));
+    a.burst("k", 30, at(0));
+    a.tell(&mut b, Audience::World, at(10));
+    a.counters.refresh(at(2_000));
+    a.tell(&mut b, Audience::World, at(2_000));
+    b.burst("k", 5, at(2_000));
+    b.counters.collect(at(2_000));
+    let look = |now| b.counters.inspect(b.subject("k"), now).expect("known").1;
+    let view = look(at(2_100));
+    assert_eq!((view.window.admitted, view.left, view.carried), (35, 65, 0));
+    assert_eq!(view.ends_in_ms, 60_000 - 2_100);
+    let words: Vec<_> = view
+        .nodes
+        .iter()
+        .map(|n| (n.node.to_string(), n.window.admitted))
+        .collect();
+    assert_eq!(words, [("eu/b".to_owned(), 5), ("us/a".to_owned(), 30)]);
+    let half_a_window_on = look(at(90_000));
+    assert_eq!(half_a_window_on.window_before.admitted, 35);
+    assert_eq!((half_a_window_on.carried, half_a_window_on.left), (17, 83));
+    assert!(b.counters.inspect(b.subject("nobody"), at(2_100)).is_none());
+}
+
+#[test]
+fn a_subject_under_a_fresh_name_starts_from_nothing_and_is_shown_by_its_own() {
+    let spec = spec(10, "1m", Scope::Global);
+    let mut a = node("us/a", 1, &spec);
+    assert_eq!(a.burst("k", 12, at(0)), 10);
+    a.counters.collect(at(0));
+    let subject = a.subject("k");
+    let name = SubjectKey::from_raw(99);
+    let until = a.limit.windows.at(at(0).wall).ix.next();
+    a.table.set_renames([crate::Rename {
+        subject,
+        name,
+        until,
+    }]);
+    assert_eq!(a.burst("k", 4, at(10)), 4);
+    a.counters.collect(at(10));
+    let (_, view) = a.counters.inspect(subject, at(20)).expect("known");
+    assert_eq!((view.counted_as, view.window.admitted), (Some(name), 4));
+    let top = a.counters.top(None, TopBy::Asked, 9, at(20));
+    assert!(
+        top.rows.iter().all(|(_, row)| row.subject == subject),
+        "{top:?}"
+    );
+    assert_eq!(
+        a.burst("k", 12, at(60_000)),
+        10,
+        "its own name, in the next window"
+    );
+}

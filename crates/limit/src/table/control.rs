@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 use super::Table;
+use crate::rename::{Rename, Renames};
 use crate::rights::{Realm, RealmSpec};
 use crate::share::SilentParts;
 use crate::slot::Slot;
@@ -94,6 +95,15 @@ impl Table {
             }
         }
         Some(slot)
+    }
+
+    /// Counts these subjects under other names from now on, and all others under their own.
+    pub fn set_renames(&self, renames: impl IntoIterator<Item = Rename>) {
+        self.renames.set(renames);
+    }
+
+    pub(crate) const fn renames(&self) -> &Renames {
+        &self.renames
     }
 
     /// Says where this node stands among those that divide rights. Call before requests are

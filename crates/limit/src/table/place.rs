@@ -7,11 +7,13 @@ use tidegate_model::Mono;
 use super::{Ask, Receipt, SlotAt};
 use crate::bucket::Bucket;
 use crate::slot::Slot;
-use crate::{Algorithm, Cost, OnPartition, Verdict, Window};
+use crate::{Algorithm, Cost, OnPartition, SubjectKey, Verdict, Window};
 
 /// Where a subject is counted, and what its limit leaves to this node.
 #[derive(Debug)]
 pub(super) struct Place<'t> {
+    /// The name that it counts under.
+    pub(super) subject: SubjectKey,
     pub(super) slot: &'t Slot,
     pub(super) at: SlotAt,
     pub(super) window: Window,
@@ -126,7 +128,7 @@ impl Place<'_> {
         let later = ask.limit.algorithm == Algorithm::Concurrency
             || matches!(ask.limit.cost, Cost::Response { .. });
         later.then_some(Receipt {
-            subject: ask.subject,
+            subject: self.subject,
             at: self.at,
             cost: ask.cost,
         })

@@ -1,0 +1,167 @@
+use std::num::NonZeroU32;
+
+use tidegate_limit::{Algorithm, Ask, Limit, LimitIx, LimitSpec, SubjectKey, Table, TableSpec};
+use tidegate_model::{Epoch, Generation, Wall};
+use tidegate_steer::SteerSpec;
+
+use super::*;
+use crate::Reset;
+
+const ONE_WAY: Duration = Duration::from_millis(40);
+const STEP_MS: u64 = 5;
+
+/// Nodes of different regions, with links that are as long for all.
+struct World {
+    nodes: Vec<(Node, Arc<Table>, LimitIx)>,
+    limit: Limit,
+    names: Vec<NodeId>,
+    under_way: Vec<(u64, usize, Event)>,
+    ms: u64,
+}
+
+fn at(ms: u64) -> Now {
+    Now {
+        mono: Mono::from_millis(ms),
+        wall: Wall::from_unix_micros(1_200_000_000_000_000 + ms * 1_000),
+    }
+}
+
+fn seed(i: usize, node: &NodeId) -> Seed {
+    Seed {
+        node: node.clone(),
+        addr: ([127, 0, 0, 1], 9_000 + i as u16).into(),
+    }
+}
+
+impl World {
+    fn new(names: &[&str]) -> Self {
+        let spec = LimitSpec {
+            algorithm: Algorithm::Fixed,
+            ..LimitSpec::new(NonZeroU32::new(10).unwrap(), "1m".parse().unwrap())
+        };
+        let mut world = Self {
+            nodes: Vec::new(),
+            limit: Limit::new("l", &spec),
+            names: names.iter().map(|name| name.parse().unwrap()).collect(),
+            under_way: Vec::new(),
+            ms: 0,
+        };
+        for i in 0..names.len() {
+            let node = world.start(i, 1);
+            world.nodes.push(node);
+        }
+        world
+    }
+
+    fn start(&self, i: usize, life: u64) -> (Node, Arc<Table>, LimitIx) {
+        let seeds = self.names.iter().enumerate();
+        let spec = ClusterSpec {
+            node: self.names[i].clone(),
+            epoch: Epoch(life),
+            addr: seed(i, &self.names[i]).addr,
+            regions: self.names.iter().map(|name| name.region.clone()).collect(),
+            nodes: vec![self.names[i].clone()],
+            seeds: seeds.map(|(i, name)| seed(i, name)).collect(),
+            generation: Generation(1),
+            steer: SteerSpec::default(),
+        };
+        let table = Arc::new(Table::new(TableSpec {
+            subjects_max: 1_024,
+        }));
+        let ix = table.register(&self.limit).unwrap();
+        let random = RandomSeed::new(i as u64 + 10 * life);
+        let node = Node::new(spec, Arc::clone(&table), random, at(self.ms));
+        (node, table, ix)
+    }
+
+    fn run(&mut self, ms: u64) {
+        let until = self.ms + ms;
+        while self.ms < until {
+            self.ms += STEP_MS;
+            let now = at(self.ms);
+            let (due, later) = std::mem::take(&mut self.under_way)
+                .into_iter()
+                .partition(|(due, _, _)| *due <= self.ms);
+            self.under_way = later;
+            for (_, to, event) in due {
+                self.nodes[to].0.handle(now, event);
+            }
+            for from in 0..self.nodes.len() {
+                let node = &mut self.nodes[from].0;
+                if node.next_wake().is_some_and(|at| at <= now.mono) {
+                    node.wake(now);
+                }
+                while let Some(effect) = node.poll() {
+                    let Effect::Send { to, bytes, .. } = effect else {
+                        continue;
+                    };
+                    let to = self.names.iter().position(|name| *name == to).unwrap();
+                    let event = Event::Received {
+                        from: self.names[from].clone(),
+                        bytes,
+                        one_way: ONE_WAY,
+                    };
+                    let due = self.ms + ONE_WAY.as_millis() as u64;
+                    self.under_way.push((due, to, event));
+                }
+            }
+        }
+    }
+
+    fn subject(&self) -> SubjectKey {
+        SubjectKey::new(1, self.limit.id, b"k")
+    }
+
+    /// How many of `n` requests at once a node admits.
+    fn burst(&self, node: usize, n: usize) -> usize {
+        let (_, table, ix) = &self.nodes[node];
+        let ask = Ask {
+            limit: &self.limit,
+            ix: *ix,
+            subject: self.subject(),
+            amount: 10,
+            cost: 1,
+        };
+        let asks = (0..n).map(|_| table.decide(at(self.ms), &[ask]).admitted);
+        asks.filter(|admitted| *admitted).count()
+    }
+
+    fn reset(&mut self, node: usize) {
+        let now = at(self.ms);
+        let window = self.limit.windows.longest();
+        let reset = Reset::new(self.subject(), window, 5, now.wall);
+        let record = Event::Record(vec![reset.entry()]);
+        self.nodes[node].0.handle(now, record);
+    }
+}
+
+#[test]
+fn a_reset_in_one_region_holds_in_all_and_on_nodes_that_come_later() {
+    let mut world = World::new(&["us/a", "eu/b", "ap/c"]);
+    world.run(6_000);
+    assert_eq!(world.burst(0, 12), 10);
+    world.nodes[0].0.handle(at(world.ms), Event::Dirty);
+    world.run(2_000);
+    assert_eq!([1, 2].map(|node| world.burst(node, 3)), [0, 0], "spent");
+
+    world.reset(0);
+    world.run(500);
+    assert_eq!(world.burst(1, 4), 4, "heard of in another region");
+    world.nodes[1].0.handle(at(world.ms), Event::Dirty);
+    world.run(3_000);
+    assert_eq!(world.burst(2, 12), 6, "and one limit for all again");
+
+    world.nodes[2] = world.start(2, 2);
+    world.run(8_000);
+    let resets = world.nodes.iter().map(|(node, ..)| node.resets());
+    assert_eq!(
+        resets.collect::<Vec<_>>(),
+        [1, 1, 1],
+        "learned after a restart"
+    );
+
+    world.run(180_000);
+    let left = world.nodes.iter();
+    let left = left.map(|(node, ..)| (node.resets(), node.ledger.len()));
+    assert_eq!(left.collect::<Vec<_>>(), [(0, 0); 3], "forgotten by all");
+}
