@@ -302,6 +302,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_subject_takes_a_cache_line_and_its_key() {
+        assert_eq!(size_of::<Slot>(), 64);
+        assert_eq!(size_of::<crate::SubjectKey>(), 8);
+    }
+
+    #[test]
     fn a_window_starts_from_nothing_and_never_opens_again() {
         let slot = Slot::default();
         assert_eq!(slot.admit(WindowIx(7), 1, 2), Ok(0));
