@@ -7,9 +7,9 @@ use std::net::TcpListener;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
-use tidegate_anycast::{Announcement, Director, DryRun, Speaker, Spoken};
+use tidegate_anycast::{Announcement, Bird, Condition, Director, DryRun, Speaker, Spoken, Vip};
 use tidegate_cluster::{ClusterSpec, Event, Node};
-use tidegate_config::{DrainSpec, Loaded};
+use tidegate_config::{AnycastSpec, Loaded};
 use tidegate_dns::Dns;
 use tidegate_identity::{KeyCache, Pepper};
 use tidegate_keystore::Embedded;
@@ -29,7 +29,7 @@ use crate::effects::Hands;
 use crate::files::load_region;
 use crate::keys::Keys;
 use crate::options::Options;
-use crate::place::{Place, listed_nodes, own_region};
+use crate::place::{Place, bird_place, listed_nodes, own_region};
 use crate::services::Services;
 use crate::tables::live;
 
@@ -44,7 +44,6 @@ pub(crate) struct Running {
     pub(crate) mesh: Arc<Mesh>,
     pub(crate) tasks: Tasks,
     pub(crate) cores: Vec<CoreThread>,
-    pub(crate) drain: DrainSpec,
 }
 
 /// Starts a node.
@@ -72,6 +71,7 @@ pub(crate) fn start(options: Options) -> Result<Running, String> {
     let door_settings = place.open_doors(&loaded, &data)?;
     let epoch = data.next_epoch(&place.node, clock.now().wall)?;
 
+    let vip = open_vip(&place.anycast)?;
     let metrics = Arc::new(Metrics::new(place.workers, Refusal::LABELS));
     let access_log = AccessLog::open(&options.access_log, Arc::clone(&metrics))
         .map_err(|error| format!("the access log cannot be opened: {error}"))?;
@@ -119,6 +119,9 @@ pub(crate) fn start(options: Options) -> Result<Running, String> {
         probes: Mutex::new(Probes::default()),
         keys: keys.clone(),
         metrics: Arc::clone(&metrics),
+        anycast: Arc::default(),
+        _vip: vip,
+        drain: place.drain,
         doors: door_settings,
         links: links.clone(),
         heartbeats: (0..place.workers).map(|_| Arc::default()).collect(),
@@ -155,7 +158,7 @@ pub(crate) fn start(options: Options) -> Result<Running, String> {
         );
         let hands = Hands {
             mesh: Arc::clone(&mesh),
-            speaker: speaker(&place, cluster.clone()),
+            speaker: speaker(&place, Arc::clone(&services.anycast), cluster.clone()),
             keys: keys.clone(),
             quotas,
             cluster: cluster.clone(),
@@ -194,7 +197,6 @@ pub(crate) fn start(options: Options) -> Result<Running, String> {
         mesh,
         tasks,
         cores,
-        drain: place.drain,
     })
 }
 
@@ -254,7 +256,21 @@ fn cluster_spec(
     }
 }
 
-fn speaker(place: &Place, cluster: Handle<Node>) -> Box<dyn Speaker> {
+/// The device that carries the anycast addresses, before doors open on them.
+fn open_vip(anycast: &AnycastSpec) -> Result<Option<Vip>, String> {
+    let AnycastSpec::Bird(bird) = anycast else {
+        return Ok(None);
+    };
+    let addresses: Vec<_> = bird
+        .prefixes
+        .iter()
+        .filter_map(tidegate_model::Prefix::single)
+        .collect();
+    let open = |device: &String| Vip::open(device, &addresses).map_err(|error| error.to_string());
+    bird.device.as_ref().map(open).transpose()
+}
+
+fn speaker(place: &Place, condition: Arc<Condition>, cluster: Handle<Node>) -> Box<dyn Speaker> {
     let said = move |spoken| {
         let event = match spoken {
             Spoken::Applied { announced } => Event::Applied { announced },
@@ -262,9 +278,15 @@ fn speaker(place: &Place, cluster: Handle<Node>) -> Box<dyn Speaker> {
         };
         cluster.offer(event);
     };
-    match place.director {
-        None => Box::new(DryRun::new(said)),
-        Some(director) => {
+    match &place.anycast {
+        AnycastSpec::DryRun => Box::new(DryRun::new(said)),
+        AnycastSpec::Bird(bird) => Box::new(Bird::start(
+            bird_place(bird),
+            bird.graceful_for.get(),
+            condition,
+            said,
+        )),
+        AnycastSpec::Director(director) => {
             let announcement = Announcement {
                 node: place.node.clone(),
                 announce: false,

@@ -8,6 +8,7 @@ mod boot;
 mod check;
 mod cli;
 mod data;
+mod drain;
 mod effects;
 mod files;
 mod keys;
@@ -18,6 +19,7 @@ mod quotas;
 mod reload;
 mod services;
 mod shutdown;
+mod systemd;
 mod tables;
 
 use std::process::ExitCode;
