@@ -1,5 +1,6 @@
 //! The real binary, from the outside: one behaviour a file.
 
+mod anycast;
 mod bad_input;
 mod cli;
 mod failover;

@@ -1,0 +1,452 @@
+//! A small internet of network namespaces: a router, and two regions that announce one address to it,
+//! each with a BIRD, a node and a watchdog. All names begin with the number of this process.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use crate::config::{RegionText, WorldText};
+use crate::tool::{binary, tool};
+
+/// The anycast address.
+const VIP: &str = "203.0.113.1";
+/// Regions, the one first that the router prefers.
+pub const REGIONS: [&str; 2] = ["us-east-1", "eu-west-1"];
+/// Until a request is given up.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// A small internet. It goes when this is dropped.
+#[derive(Debug)]
+pub struct Internet {
+    folder: TempDir,
+    children: Vec<(String, Child)>,
+}
+
+fn space(name: &str) -> String {
+    format!("tg{}-{name}", std::process::id())
+}
+
+fn run(line: &str) {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let output = tool(words[0], &words[1..]);
+    assert_eq!(output.code, 0, "{line}: {}{}", output.out, output.err);
+}
+
+/// Whether this machine lets us: root, with BIRD and iproute2.
+#[must_use]
+pub fn can_have_internet() -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let root = std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);
+    let runs = |program: &str, flag: &str| {
+        let command = Command::new(program)
+            .arg(flag)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+        command.is_ok()
+    };
+    root && runs("bird", "--version") && runs("ip", "-V")
+}
+
+impl Internet {
+    /// Builds everything and waits until both regions are announced.
+    ///
+    /// # Panics
+    /// If that does not work within 30 seconds.
+    #[must_use]
+    pub fn start(world: &str) -> Self {
+        let mut internet = Self {
+            folder: tempfile::tempdir().expect("a temporary folder"),
+            children: Vec::new(),
+        };
+        internet.lay_links();
+        internet.configure(world);
+        internet.start_router();
+        for region in 0..REGIONS.len() {
+            internet.start_region(region);
+        }
+        internet.wait_until_announced();
+        internet
+    }
+
+    fn at(&self, name: &str) -> std::path::PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn lay_links(&self) {
+        let router = space("router");
+        run(&format!("ip netns add {router}"));
+        run(&format!("ip -n {router} link set lo up"));
+        run(&format!(
+            "ip netns exec {router} sysctl -qw net.ipv4.ip_forward=1"
+        ));
+        for region in 0..REGIONS.len() {
+            let (name, net) = (space(&format!("r{region}")), region + 1);
+            run(&format!("ip netns add {name}"));
+            run(&format!("ip -n {name} link set lo up"));
+            run(&format!(
+                "ip link add r{region} netns {router} type veth peer name eth0 netns {name}"
+            ));
+            run(&format!(
+                "ip -n {router} addr add 10.77.{net}.1/30 dev r{region}"
+            ));
+            run(&format!("ip -n {router} link set r{region} up"));
+            run(&format!("ip -n {name} addr add 10.77.{net}.2/30 dev eth0"));
+            run(&format!("ip -n {name} link set eth0 up"));
+            run(&format!("ip -n {name} route add default via 10.77.{net}.1"));
+        }
+    }
+
+    fn configure(&self, world: &str) {
+        let addr = |text: String| text.parse::<SocketAddr>().expect("an address");
+        let regions = REGIONS.iter().enumerate().map(|(at, name)| RegionText {
+            name: (*name).to_owned(),
+            nodes: vec![(
+                "a".to_owned(),
+                addr(format!("10.77.{}.2:7946", at + 1)),
+                addr("127.0.0.1:9901".to_owned()),
+                addr(format!("{VIP}:80")),
+            )],
+            endpoints: vec![addr("127.0.0.1:8081".to_owned())],
+            front: None,
+            door: "{}".to_owned(),
+            more: format!(
+                "anycast:\n  bird:\n    socket: {}\n    graceful_protocol: tidegate_leaving\n    \
+                 graceful_for: 300ms\n    prefixes: [{VIP}/32]\n    device: tidegate0\ndrain: {{ settle: 500ms, grace: 500ms, timeout: 5s }}\n",
+                self.at(&format!("r{at}.ctl")).display()
+            ),
+        });
+        let text = WorldText {
+            world: world.to_owned(),
+            regions: regions.collect(),
+            director: None,
+        };
+        text.write(self.folder.path());
+        let data = self.at("data").display().to_string();
+        let regions = self.folder.path().display().to_string();
+        let made = tool(
+            binary(),
+            &["certs", "init", "--regions", &regions, "--data", &data],
+        );
+        assert_eq!(made.code, 0, "{}{}", made.out, made.err);
+    }
+
+    fn spawn(&mut self, name: &str, within: &str, program: &Path, args: &[&str]) {
+        let log = std::fs::File::create(self.at(&format!("{name}.log"))).expect("writable");
+        let child = Command::new("ip")
+            .args(["netns", "exec", &space(within)])
+            .arg(program)
+            .args(args)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("a second handle"))
+            .stderr(log)
+            .spawn()
+            .expect("ip starts");
+        self.children.push((name.to_owned(), child));
+    }
+
+    fn start_bird(&mut self, name: &str, within: &str, config: &str) {
+        let path = |end: &str| self.at(&format!("{name}.{end}")).display().to_string();
+        let (conf, ctl, pid) = (path("conf"), path("ctl"), path("pid"));
+        std::fs::write(&conf, config).expect("writable");
+        let args = ["-f", "-c", &conf, "-s", &ctl, "-P", &pid];
+        self.spawn(&format!("bird-{name}"), within, Path::new("bird"), &args);
+    }
+
+    fn start_router(&mut self) {
+        let mut config = "router id 10.77.0.1;\nprotocol device { }\n\
+             protocol kernel { ipv4 { export where source = RTS_BGP; }; }\n\
+             protocol bfd { interface \"*\" { interval 100 ms; multiplier 3; }; }\n"
+            .to_owned();
+        for region in 0..REGIONS.len() {
+            let (net, preference) = (region + 1, 200 - region * 100);
+            config.push_str(&format!(
+                "protocol bgp r{region} {{ local as 64500; neighbor 10.77.{net}.2 as {}; {SESSION}\n\
+                 ipv4 {{ import filter {{ if net != {VIP}/32 then reject; bgp_local_pref = {preference};\n\
+                 if (65535, 0) ~ bgp_community then bgp_local_pref = 0; accept; }}; export none; }}; }}\n",
+                64_501 + region
+            ));
+        }
+        self.start_bird("router", "router", &config);
+    }
+
+    fn start_region(&mut self, region: usize) {
+        let (name, net) = (format!("r{region}"), region + 1);
+        let config = format!(
+            "router id 10.77.{net}.2;\nprotocol device {{ }}\n\
+             protocol direct tidegate {{ disabled; ipv4; interface \"tidegate0\"; }}\n\
+             protocol direct tidegate_leaving {{ disabled; ipv4 {{ preference 100;\n\
+             import filter {{ bgp_community.add((65535, 0)); accept; }}; }}; interface \"tidegate0\"; }}\n\
+             protocol bfd {{ interface \"*\" {{ interval 100 ms; multiplier 3; }}; }}\n\
+             protocol bgp up {{ local as {}; neighbor 10.77.{net}.1 as 64500; {SESSION}\n\
+             ipv4 {{ import none; export where source = RTS_DEVICE && net = {VIP}/32; }}; }}\n",
+            64_501 + region
+        );
+        self.start_bird(&name, &name, &config);
+        let program = binary();
+        let service = [
+            "lab",
+            "upstream",
+            "--listen",
+            "127.0.0.1:8081",
+            "--name",
+            REGIONS[region],
+        ];
+        self.spawn(&format!("service-{name}"), &name, &program, &service);
+        let file = self.at(&format!("{}.yaml", REGIONS[region]));
+        let (file, data) = (
+            file.display().to_string(),
+            self.at("data").display().to_string(),
+        );
+        let place = ["--region", &file, "--node", "a"];
+        let node = [
+            &["run"],
+            &place[..],
+            &["--data", &data, "--access-log", "none"],
+        ]
+        .concat();
+        self.spawn(&format!("node-{name}"), &name, &program, &node);
+        let dog = [&["watchdog"], &place[..]].concat();
+        self.spawn(&format!("dog-{name}"), &name, &program, &dog);
+    }
+
+    fn wait_until_announced(&self) {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        let ctl = self.at("router.ctl").display().to_string();
+        loop {
+            let known = tool("birdc", &["-s", &ctl, "show", "route", "for", VIP]).out;
+            let bfd = tool("birdc", &["-s", &ctl, "show", "bfd", "sessions"]).out;
+            if known.contains("10.77.1.2")
+                && known.contains("10.77.2.2")
+                && bfd.matches("Up").count() >= 2
+            {
+                return;
+            }
+            if Instant::now() > deadline {
+                let logs: Vec<String> = self
+                    .children
+                    .iter()
+                    .map(|(name, _)| {
+                        let log = std::fs::read_to_string(self.at(&format!("{name}.log")));
+                        format!("{name}: {}", log.unwrap_or_default())
+                    })
+                    .collect();
+                panic!("not announced: {known}\n{bfd}\n{}", logs.join("\n"));
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// Sends a signal to a process: `node-r0`, `bird-r0`.
+    ///
+    /// # Panics
+    /// If there is no such process.
+    pub fn signal(&self, name: &str, signal: &str) {
+        let child = self.children.iter().find(|(known, _)| known == name);
+        let pid = child.expect("a process of this internet").1.id();
+        run(&format!("kill -{signal} {pid}"));
+    }
+
+    /// Takes the link of the first region down.
+    pub fn cut_link(&self) {
+        run(&format!("ip -n {} link set eth0 down", space("r0")));
+    }
+
+    /// Loses every packet on the link of the first region, while it looks sound from both ends: they
+    /// are sent to an address that nobody has.
+    pub fn blackhole(&self) {
+        for (within, device, peer) in [("router", "r0", "10.77.1.2"), ("r0", "eth0", "10.77.1.1")] {
+            run(&format!(
+                "ip -n {} neigh replace {peer} lladdr 02:00:00:00:00:99 dev {device} nud permanent",
+                space(within)
+            ));
+        }
+    }
+
+    /// Drains the first region.
+    pub fn drain(&self) {
+        let program = binary().display().to_string();
+        run(&format!(
+            "ip netns exec {} {program} drain --admin 127.0.0.1:9901",
+            space("r0")
+        ));
+    }
+
+    /// Starts clients that never stop asking, where the router is.
+    #[must_use]
+    pub fn ask(&self) -> Asking {
+        let stop = Arc::new(AtomicBool::new(false));
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let threads = [Asking::fresh, Asking::kept].map(|how| {
+            let (stop, asked) = (Arc::clone(&stop), Arc::clone(&asked));
+            std::thread::spawn(move || {
+                enter(&space("router"));
+                how(&stop, &asked);
+            })
+        });
+        Asking {
+            stop,
+            asked,
+            threads: threads.into(),
+        }
+    }
+}
+
+const SESSION: &str = "direct; bfd on; hold time 9; keepalive time 3; connect delay time 1; connect retry time 1; \
+     error wait time 1, 2; graceful restart off;";
+
+impl Drop for Internet {
+    fn drop(&mut self) {
+        for (_, child) in &mut self.children {
+            let _gone = child.kill();
+            let _reaped = child.wait();
+        }
+        for name in ["router", "r0", "r1"] {
+            tool("ip", &["netns", "del", &space(name)]);
+        }
+    }
+}
+
+/// Puts this thread into a network namespace; threads that it starts are there too.
+fn enter(space: &str) {
+    let file = std::fs::File::open(format!("/run/netns/{space}")).expect("the namespace is there");
+    let fd = std::os::fd::AsFd::as_fd(&file);
+    rustix::thread::move_into_link_name_space(fd, Some(rustix::thread::LinkNameSpaceType::Network))
+        .expect("root may enter it");
+}
+
+/// A request and what came of it.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// When it was begun.
+    pub begun: Instant,
+    /// Whether on a connection that was kept from the request before.
+    pub kept: bool,
+    /// Who answered, or what went wrong.
+    pub outcome: Result<String, String>,
+}
+
+/// Clients that ask until they are stopped.
+#[derive(Debug)]
+pub struct Asking {
+    stop: Arc<AtomicBool>,
+    asked: Arc<Mutex<Vec<Asked>>>,
+    threads: Vec<std::thread::JoinHandle<()>>,
+}
+
+type Log = Arc<Mutex<Vec<Asked>>>;
+
+impl Asking {
+    /// A new connection for each request, a hundred a second.
+    fn fresh(stop: &AtomicBool, asked: &Log) {
+        let begun = Instant::now();
+        let mut threads = Vec::new();
+        for at in 0u32.. {
+            if stop.load(Ordering::Relaxed) {
+                break;
+            }
+            let due = begun + Duration::from_millis(10) * at;
+            std::thread::sleep(due.saturating_duration_since(Instant::now()));
+            let asked = Arc::clone(asked);
+            threads.push(std::thread::spawn(move || {
+                let begun = Instant::now();
+                let outcome = connect().and_then(|mut stream| exchange(&mut stream, "close"));
+                note(&asked, begun, false, outcome.map(|(by, _)| by));
+            }));
+        }
+        for thread in threads {
+            thread.join().expect("a request ends");
+        }
+    }
+
+    /// One connection for as long as it lasts, fifty requests a second.
+    fn kept(stop: &AtomicBool, asked: &Log) {
+        let mut held = None;
+        while !stop.load(Ordering::Relaxed) {
+            let begun = Instant::now();
+            let kept = held.is_some();
+            let stream = held.take().map_or_else(connect, Ok);
+            let outcome = stream.and_then(|mut stream| {
+                let (by, last) = exchange(&mut stream, "keep-alive")?;
+                if !last {
+                    held = Some(stream);
+                }
+                Ok(by)
+            });
+            note(asked, begun, kept, outcome);
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Ends the asking and returns everything that was asked.
+    ///
+    /// # Panics
+    /// If a client panicked.
+    #[must_use]
+    pub fn end(self) -> Vec<Asked> {
+        self.stop.store(true, Ordering::Relaxed);
+        for thread in self.threads {
+            thread.join().expect("clients end");
+        }
+        let mut asked = self
+            .asked
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        asked.sort_by_key(|asked| asked.begun);
+        asked
+    }
+}
+
+fn note(asked: &Log, begun: Instant, kept: bool, outcome: std::io::Result<String>) {
+    let outcome = outcome.map_err(|error| error.to_string());
+    let mut asked = asked.lock().unwrap_or_else(PoisonError::into_inner);
+    asked.push(Asked {
+        begun,
+        kept,
+        outcome,
+    });
+}
+
+fn connect() -> std::io::Result<TcpStream> {
+    let stream = TcpStream::connect_timeout(&SocketAddr::from(([203, 0, 113, 1], 80)), PATIENCE)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+/// One request. Who answered it, and whether the connection ends with it.
+fn exchange(stream: &mut TcpStream, connection: &str) -> std::io::Result<(String, bool)> {
+    let request = format!("GET /open/x HTTP/1.1\r\nhost: x\r\nconnection: {connection}\r\n\r\n");
+    stream.write_all(request.as_bytes())?;
+    let mut text = String::new();
+    let mut buffer = [0; 4_096];
+    loop {
+        let n = stream.read(&mut buffer)?;
+        if n == 0 {
+            return Err(std::io::Error::other("closed without an answer"));
+        }
+        text.push_str(&String::from_utf8_lossy(&buffer[..n]));
+        // The answer is one line of JSON.
+        if text.ends_with("}\n") {
+            break;
+        }
+    }
+    let by = text
+        .split("\"served_by\":\"")
+        .nth(1)
+        .and_then(|rest| rest.split('"').next());
+    match by {
+        Some(by) if text.starts_with("HTTP/1.1 200") => Ok((
+            by.to_owned(),
+            text.to_lowercase().contains("connection: close"),
+        )),
+        _ => Err(std::io::Error::other(text)),
+    }
+}
