@@ -129,3 +129,33 @@ fn a_drained_region_loses_no_request() {
     );
     assert!(seen.failures.len() <= 1, "{:?}", seen.failures);
 }
+
+#[test]
+fn what_we_ship_for_bird_is_right() {
+    let deploy = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/bird");
+    let conf = deploy.join("node.conf").display().to_string();
+    if can_have_internet() {
+        let parsed = harness::tool("bird", &["-p", "-c", &conf]);
+        assert_eq!(parsed.code, 0, "{}{}", parsed.out, parsed.err);
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let copy = |from: &std::path::Path, name: &str| {
+        std::fs::copy(from, folder.path().join(name)).expect("readable");
+    };
+    copy(&deploy.join("region.yaml"), "us-east-1.yaml");
+    let world = format!("regions:\n  us-east-1: {{ location: [38.9, -77.4] }}\n{WORLD}");
+    std::fs::write(folder.path().join("world.yaml"), world).expect("writable");
+    let checked = harness::tidegate(&["check", &folder.path().display().to_string()]);
+    assert_eq!(checked.code, 0, "{}{}", checked.out, checked.err);
+
+    let text = std::fs::read_to_string(deploy.join("region.yaml")).expect("readable");
+    let wrong = text
+        .replace("tidegate_leaving", "\"a; disable all\"")
+        .replace("203.0.113.1/32", "203.0.113.0/24");
+    std::fs::write(folder.path().join("us-east-1.yaml"), wrong).expect("writable");
+    let refused = harness::tidegate(&["check", &folder.path().display().to_string()]);
+    let said = refused.out + &refused.err;
+    assert_ne!(refused.code, 0, "{said}");
+    assert!(said.contains("no name of a protocol"), "{said}");
+    assert!(said.contains("single addresses only"), "{said}");
+}
