@@ -79,14 +79,14 @@ const WATCH: Duration = Duration::from_secs(3);
 #[test]
 fn a_region_whose_node_is_killed_loses_its_route_with_it() {
     see("kill -9 of the region's node", QUARTER, WATCH, |net| {
-        net.signal("node-r0", "KILL")
+        net.signal("node-r0", "KILL");
     });
 }
 
 #[test]
 fn a_region_whose_routing_daemon_is_killed_loses_its_route() {
     see("kill -9 of the region's BIRD", QUARTER, WATCH, |net| {
-        net.signal("bird-r0", "KILL")
+        net.signal("bird-r0", "KILL");
     });
 }
 
@@ -111,7 +111,7 @@ fn a_silent_blackhole_is_seen_by_bfd() {
 fn a_frozen_node_is_withdrawn_by_its_watchdog() {
     let two = Duration::from_secs(2);
     let seen = see("node frozen", two, Duration::from_secs(10), |net| {
-        net.signal("node-r0", "STOP")
+        net.signal("node-r0", "STOP");
     });
     assert!(seen.is_none_or(|seen| seen.last_failed > Duration::ZERO));
 }
@@ -120,8 +120,8 @@ fn a_frozen_node_is_withdrawn_by_its_watchdog() {
 fn a_drained_region_loses_no_request() {
     let seen = see("planned drain", QUARTER, WATCH, Internet::drain);
     let Some(seen) = seen else { return };
-    // A connection that is being made in the very moment in which the route changes is reset; clients
-    // may repeat such a request, and none that was kept may be lost.
+    // A connection that is being made in the very moment in which the route changes is reset;
+    // clients may repeat such a request, and none that was kept may be lost.
     assert!(
         seen.failures.iter().all(|failed| !failed.kept),
         "{:?}",

@@ -1,5 +1,5 @@
-//! A small internet of network namespaces: a router, and two regions that announce one address to it,
-//! each with a BIRD, a node and a watchdog. All names begin with the number of this process.
+//! A small internet of network namespaces: a router, and two regions that announce one address to
+//! it, each with a BIRD, a node and a watchdog. All names begin with the number of this process.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -258,8 +258,8 @@ impl Internet {
         run(&format!("ip -n {} link set eth0 down", space("r0")));
     }
 
-    /// Loses every packet on the link of the first region, while it looks sound from both ends: they
-    /// are sent to an address that nobody has.
+    /// Loses every packet on the link of the first region, while it looks sound from both ends:
+    /// they are sent to an address that nobody has.
     pub fn blackhole(&self) {
         for (within, device, peer) in [("router", "r0", "10.77.1.2"), ("r0", "eth0", "10.77.1.1")] {
             run(&format!(

@@ -1,9 +1,10 @@
 //! Speaks to BIRD 2, by its control socket.
 //!
-//! BIRD holds the prefixes in a protocol of its own (`static`, or `direct` on the device that carries
-//! them), which is `disabled` in its configuration. A node enables it to announce and disables it to
-//! withdraw; it writes no configuration and needs no other right. What BIRD does is read back again
-//! and again: after a restart of BIRD, or an order by somebody else, it is corrected.
+//! BIRD holds the prefixes in a protocol of its own (`static`, or `direct` on the device that
+//! carries them), which is `disabled` in its configuration. A node enables it to announce and
+//! disables it to withdraw; it writes no configuration and needs no other right. What BIRD does is
+//! read back again and again: after a restart of BIRD, or an order by somebody else, it is
+//! corrected.
 
 mod hold;
 mod talk;
@@ -43,9 +44,9 @@ struct Wish {
 }
 
 impl Bird {
-    /// Keeps BIRD as plans want it, for as long as the returned speaker lives. A planned withdrawal is
-    /// told with GRACEFUL_SHUTDOWN for as long as `graceful_for`, if BIRD has a protocol for it. Call
-    /// it within the control runtime.
+    /// Keeps BIRD as plans want it, for as long as the returned speaker lives. A planned withdrawal
+    /// is told with GRACEFUL_SHUTDOWN for as long as `graceful_for`, if BIRD has a protocol for it.
+    /// Call it within the control runtime.
     pub fn start(
         place: BirdPlace,
         graceful_for: Duration,

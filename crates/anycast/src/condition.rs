@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// How a speaker fares with its daemon: for status and metrics. It says nothing about the node's own
-/// fitness: requests are served whatever a routing daemon does.
+/// How a speaker fares with its daemon: for status and metrics. It says nothing about the node's
+/// own fitness: requests are served whatever a routing daemon does.
 #[derive(Debug, Default)]
 pub struct Condition {
     trouble: Mutex<Option<String>>,

@@ -1,8 +1,8 @@
 //! Addresses that live as long as the process.
 //!
-//! The node opens a TUN device and puts the anycast addresses on it. When the process dies, however it
-//! dies, the kernel removes the device, and BIRD's `protocol direct` withdraws the route with it. No
-//! packet goes through the device: the addresses on it are local.
+//! The node opens a TUN device and puts the anycast addresses on it. When the process dies, however
+//! it dies, the kernel removes the device, and BIRD's `protocol direct` withdraws the route with
+//! it. No packet goes through the device: the addresses on it are local.
 
 use std::net::IpAddr;
 

@@ -1,7 +1,7 @@
 //! How a node leaves while it still serves: in the order in which nobody loses a request.
 //!
-//! Connections are told to close first (`Connection: close`, GOAWAY), while packets still come here:
-//! a connection that is open when routes change is reset. Only then the node withdraws.
+//! Connections are told to close first (`Connection: close`, GOAWAY), while packets still come
+//! here: a connection that is open when routes change is reset. Only then the node withdraws.
 
 use std::sync::Arc;
 

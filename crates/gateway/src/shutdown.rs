@@ -1,8 +1,8 @@
 //! How a node ends, in order.
 //!
-//! Unready first, and connections are told to close; then withdrawn, while doors are still open: what
-//! is on its way arrives (`drain`). Then doors close, what is in flight is finished, peers are told, and the process ends. A second signal
-//! skips the waiting.
+//! Unready first, and connections are told to close; then withdrawn, while doors are still open:
+//! what is on its way arrives (`drain`). Then doors close, what is in flight is finished, peers are
+//! told, and the process ends. A second signal skips the waiting.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -46,7 +46,8 @@ impl Stop {
         });
     }
 
-    /// Takes draining back, for a node that was drained and not stopped. Returns whether it now runs.
+    /// Takes draining back, for a node that was drained and not stopped. Returns whether it now
+    /// runs.
     #[must_use]
     pub fn resume(&self) -> bool {
         self.phase.send_if_modified(|phase| {

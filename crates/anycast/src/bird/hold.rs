@@ -22,7 +22,8 @@ pub struct BirdPlace {
 pub enum Wanted {
     /// As usual.
     Announced,
-    /// With GRACEFUL_SHUTDOWN (RFC 8326): neighbours look for another way while this one still works.
+    /// With GRACEFUL_SHUTDOWN (RFC 8326): neighbours look for another way while this one still
+    /// works.
     Graceful,
     /// Not at all.
     Withdrawn,
@@ -40,8 +41,8 @@ pub struct Held {
 impl BirdPlace {
     /// Makes BIRD announce what is wanted, and reads back whether it does.
     ///
-    /// The protocol that shall be up is enabled before the other one is disabled, so that neighbours
-    /// hear an update and never a gap.
+    /// The protocol that shall be up is enabled before the other one is disabled, so that
+    /// neighbours hear an update and never a gap.
     ///
     /// # Errors
     /// [`BirdError`].

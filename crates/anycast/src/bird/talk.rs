@@ -1,5 +1,5 @@
-//! BIRD's control socket: a line goes in, numbered lines come out, the last of them has a space after
-//! its number.
+//! BIRD's control socket: a line goes in, numbered lines come out, the last of them has a space
+//! after its number.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -157,8 +157,8 @@ impl Talk {
     }
 }
 
-/// A line's number, whether it is the last one, and its text. A line that begins with a blank goes on
-/// under the number of the one before it.
+/// A line's number, whether it is the last one, and its text. A line that begins with a blank goes
+/// on under the number of the one before it.
 fn numbered(line: &str, before: Option<&(u16, String)>) -> Option<(u16, bool, String)> {
     if let Some(text) = line.strip_prefix(' ') {
         return Some((before?.0, false, text.to_owned()));

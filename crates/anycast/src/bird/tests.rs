@@ -1,4 +1,5 @@
-//! With a real BIRD if there is one, without any network: its protocols are up or down all the same.
+//! With a real BIRD if there is one, without any network: its protocols are up or down all the
+//! same.
 
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;

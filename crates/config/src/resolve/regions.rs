@@ -322,8 +322,8 @@ impl Addresses {
             let who = |what: &str| format!("{what} of {}/{name}", region.region.value);
             let node = &node.value;
             self.take(true, &node.mesh, who("the mesh door"), source, problems);
-            // Behind a real router each node is a machine of its own: loopback and the anycast address
-            // are the same on all of them.
+            // Behind a real router each node is a machine of its own: loopback and the anycast
+            // address are the same on all of them.
             if matches!(region.anycast.value, AnycastSpec::Bird(_)) {
                 continue;
             }

@@ -1,7 +1,7 @@
 //! `tidegate watchdog`: withdraws a node that is dead or frozen.
 //!
-//! It stands outside of the process it looks after, asks it how it is, and disables in BIRD what a node
-//! would disable that could. It enables again only what it disabled itself.
+//! It stands outside of the process it looks after, asks it how it is, and disables in BIRD what a
+//! node would disable that could. It enables again only what it disabled itself.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
