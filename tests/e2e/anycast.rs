@@ -117,6 +117,49 @@ fn a_frozen_node_is_withdrawn_by_its_watchdog() {
 }
 
 #[test]
+fn a_node_that_thaws_is_announced_again() {
+    let _turn = TURN
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    if !can_have_internet() {
+        return;
+    }
+    let internet = Internet::start(WORLD);
+    let asking = internet.ask();
+    internet.signal("node-r0", "STOP");
+    std::thread::sleep(Duration::from_secs(4));
+    let thawed = Instant::now();
+    internet.signal("node-r0", "CONT");
+    std::thread::sleep(Duration::from_secs(6));
+    let asked = asking.end();
+    let frozen: Vec<_> = asked.iter().filter(|asked| asked.begun < thawed).collect();
+    let far = Ok(REGIONS[1].to_owned());
+    assert!(
+        frozen
+            .iter()
+            .rev()
+            .take(50)
+            .all(|asked| asked.outcome == far),
+        "withdrawn while it is frozen"
+    );
+    let fresh = asked.iter().rev().filter(|asked| !asked.kept).take(50);
+    let near = Ok(REGIONS[0].to_owned());
+    assert!(
+        fresh.into_iter().all(|asked| asked.outcome == near),
+        "announced after it: {:?}",
+        asked.last()
+    );
+    let back = asked
+        .iter()
+        .find(|asked| asked.begun >= thawed && asked.outcome == near);
+    let back = back.map(|asked| asked.begun.saturating_duration_since(thawed).as_millis());
+    report(&format!(
+        "anycast, node thawed: clients are back after {} ms.",
+        back.unwrap_or_default()
+    ));
+}
+
+#[test]
 fn a_drained_region_loses_no_request() {
     let seen = see("planned drain", QUARTER, WATCH, Internet::drain);
     let Some(seen) = seen else { return };

@@ -11,6 +11,7 @@ mod limit_ops;
 mod limits;
 mod load;
 mod node;
+mod operator;
 mod tls;
 mod upstreams;
 

@@ -1,15 +1,16 @@
 //! A small internet of network namespaces: a router, and two regions that announce one address to
 //! it, each with a BIRD, a node and a watchdog. All names begin with the number of this process.
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+mod asking;
+
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+
+pub use asking::{Asked, Asking};
 
 use crate::config::{RegionText, WorldText};
 use crate::tool::{binary, tool};
@@ -18,8 +19,6 @@ use crate::tool::{binary, tool};
 const VIP: &str = "203.0.113.1";
 /// Regions, the one first that the router prefers.
 pub const REGIONS: [&str; 2] = ["us-east-1", "eu-west-1"];
-/// Until a request is given up.
-const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A small internet. It goes when this is dropped.
 #[derive(Debug)]
@@ -30,6 +29,26 @@ pub struct Internet {
 
 fn space(name: &str) -> String {
     format!("tg{}-{name}", std::process::id())
+}
+
+/// Removes networks of tests that were killed and could not remove them.
+fn sweep() {
+    for entry in std::fs::read_dir("/run/netns")
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let owner = name
+            .strip_prefix("tg")
+            .and_then(|rest| rest.split_once('-'));
+        let dead = owner.is_some_and(|(pid, _)| {
+            pid.parse::<u32>().is_ok() && !Path::new("/proc").join(pid).exists()
+        });
+        if dead {
+            tool("ip", &["netns", "del", &name]);
+        }
+    }
 }
 
 fn run(line: &str) {
@@ -51,7 +70,7 @@ pub fn can_have_internet() -> bool {
             .status();
         command.is_ok()
     };
-    root && runs("bird", "--version") && runs("ip", "-V")
+    root && runs("bird", "--version") && runs("ip", "-V") && runs("setpriv", "--version")
 }
 
 impl Internet {
@@ -65,6 +84,7 @@ impl Internet {
             folder: tempfile::tempdir().expect("a temporary folder"),
             children: Vec::new(),
         };
+        sweep();
         internet.lay_links();
         internet.configure(world);
         internet.start_router();
@@ -139,15 +159,16 @@ impl Internet {
 
     fn spawn(&mut self, name: &str, within: &str, program: &Path, args: &[&str]) {
         let log = std::fs::File::create(self.at(&format!("{name}.log"))).expect("writable");
-        let child = Command::new("ip")
-            .args(["netns", "exec", &space(within)])
+        // Whoever kills the tests kills what they started.
+        let child = Command::new("setpriv")
+            .args(["--pdeathsig", "KILL", "ip", "netns", "exec", &space(within)])
             .arg(program)
             .args(args)
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a second handle"))
             .stderr(log)
             .spawn()
-            .expect("ip starts");
+            .expect("setpriv starts");
         self.children.push((name.to_owned(), child));
     }
 
@@ -281,20 +302,7 @@ impl Internet {
     /// Starts clients that never stop asking, where the router is.
     #[must_use]
     pub fn ask(&self) -> Asking {
-        let stop = Arc::new(AtomicBool::new(false));
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let threads = [Asking::fresh, Asking::kept].map(|how| {
-            let (stop, asked) = (Arc::clone(&stop), Arc::clone(&asked));
-            std::thread::spawn(move || {
-                enter(&space("router"));
-                how(&stop, &asked);
-            })
-        });
-        Asking {
-            stop,
-            asked,
-            threads: threads.into(),
-        }
+        Asking::start(&space("router"))
     }
 }
 
@@ -310,143 +318,5 @@ impl Drop for Internet {
         for name in ["router", "r0", "r1"] {
             tool("ip", &["netns", "del", &space(name)]);
         }
-    }
-}
-
-/// Puts this thread into a network namespace; threads that it starts are there too.
-fn enter(space: &str) {
-    let file = std::fs::File::open(format!("/run/netns/{space}")).expect("the namespace is there");
-    let fd = std::os::fd::AsFd::as_fd(&file);
-    rustix::thread::move_into_link_name_space(fd, Some(rustix::thread::LinkNameSpaceType::Network))
-        .expect("root may enter it");
-}
-
-/// A request and what came of it.
-#[derive(Clone, Debug)]
-pub struct Asked {
-    /// When it was begun.
-    pub begun: Instant,
-    /// Whether on a connection that was kept from the request before.
-    pub kept: bool,
-    /// Who answered, or what went wrong.
-    pub outcome: Result<String, String>,
-}
-
-/// Clients that ask until they are stopped.
-#[derive(Debug)]
-pub struct Asking {
-    stop: Arc<AtomicBool>,
-    asked: Arc<Mutex<Vec<Asked>>>,
-    threads: Vec<std::thread::JoinHandle<()>>,
-}
-
-type Log = Arc<Mutex<Vec<Asked>>>;
-
-impl Asking {
-    /// A new connection for each request, a hundred a second.
-    fn fresh(stop: &AtomicBool, asked: &Log) {
-        let begun = Instant::now();
-        let mut threads = Vec::new();
-        for at in 0u32.. {
-            if stop.load(Ordering::Relaxed) {
-                break;
-            }
-            let due = begun + Duration::from_millis(10) * at;
-            std::thread::sleep(due.saturating_duration_since(Instant::now()));
-            let asked = Arc::clone(asked);
-            threads.push(std::thread::spawn(move || {
-                let begun = Instant::now();
-                let outcome = connect().and_then(|mut stream| exchange(&mut stream, "close"));
-                note(&asked, begun, false, outcome.map(|(by, _)| by));
-            }));
-        }
-        for thread in threads {
-            thread.join().expect("a request ends");
-        }
-    }
-
-    /// One connection for as long as it lasts, fifty requests a second.
-    fn kept(stop: &AtomicBool, asked: &Log) {
-        let mut held = None;
-        while !stop.load(Ordering::Relaxed) {
-            let begun = Instant::now();
-            let kept = held.is_some();
-            let stream = held.take().map_or_else(connect, Ok);
-            let outcome = stream.and_then(|mut stream| {
-                let (by, last) = exchange(&mut stream, "keep-alive")?;
-                if !last {
-                    held = Some(stream);
-                }
-                Ok(by)
-            });
-            note(asked, begun, kept, outcome);
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
-
-    /// Ends the asking and returns everything that was asked.
-    ///
-    /// # Panics
-    /// If a client panicked.
-    #[must_use]
-    pub fn end(self) -> Vec<Asked> {
-        self.stop.store(true, Ordering::Relaxed);
-        for thread in self.threads {
-            thread.join().expect("clients end");
-        }
-        let mut asked = self
-            .asked
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        asked.sort_by_key(|asked| asked.begun);
-        asked
-    }
-}
-
-fn note(asked: &Log, begun: Instant, kept: bool, outcome: std::io::Result<String>) {
-    let outcome = outcome.map_err(|error| error.to_string());
-    let mut asked = asked.lock().unwrap_or_else(PoisonError::into_inner);
-    asked.push(Asked {
-        begun,
-        kept,
-        outcome,
-    });
-}
-
-fn connect() -> std::io::Result<TcpStream> {
-    let stream = TcpStream::connect_timeout(&SocketAddr::from(([203, 0, 113, 1], 80)), PATIENCE)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_nodelay(true)?;
-    Ok(stream)
-}
-
-/// One request. Who answered it, and whether the connection ends with it.
-fn exchange(stream: &mut TcpStream, connection: &str) -> std::io::Result<(String, bool)> {
-    let request = format!("GET /open/x HTTP/1.1\r\nhost: x\r\nconnection: {connection}\r\n\r\n");
-    stream.write_all(request.as_bytes())?;
-    let mut text = String::new();
-    let mut buffer = [0; 4_096];
-    loop {
-        let n = stream.read(&mut buffer)?;
-        if n == 0 {
-            return Err(std::io::Error::other("closed without an answer"));
-        }
-        text.push_str(&String::from_utf8_lossy(&buffer[..n]));
-        // The answer is one line of JSON.
-        if text.ends_with("}\n") {
-            break;
-        }
-    }
-    let by = text
-        .split("\"served_by\":\"")
-        .nth(1)
-        .and_then(|rest| rest.split('"').next());
-    match by {
-        Some(by) if text.starts_with("HTTP/1.1 200") => Ok((
-            by.to_owned(),
-            text.to_lowercase().contains("connection: close"),
-        )),
-        _ => Err(std::io::Error::other(text)),
     }
 }

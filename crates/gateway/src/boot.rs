@@ -7,9 +7,8 @@ use std::net::TcpListener;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
-use tidegate_anycast::{Announcement, Bird, Condition, Director, DryRun, Speaker, Spoken, Vip};
 use tidegate_cluster::{ClusterSpec, Event, Node};
-use tidegate_config::{AnycastSpec, Loaded};
+use tidegate_config::Loaded;
 use tidegate_dns::Dns;
 use tidegate_identity::{KeyCache, Pepper};
 use tidegate_keystore::Embedded;
@@ -23,13 +22,14 @@ use tidegate_runtime::{Clock, CoreThread, Handle, Stop, Tasks, drive, mailbox, s
 use tidegate_telemetry::{AccessLog, Cell, Metrics};
 
 use crate::admin;
+use crate::announce::{open_vip, speaker};
 use crate::check::{HEARTBEAT, check_forever, report_load, reseed, resolve_seeds, seed_names};
 use crate::data::DataFolder;
 use crate::effects::Hands;
 use crate::files::load_region;
 use crate::keys::Keys;
 use crate::options::Options;
-use crate::place::{Place, bird_place, listed_nodes, own_region};
+use crate::place::{Place, listed_nodes, own_region};
 use crate::services::Services;
 use crate::tables::live;
 
@@ -71,7 +71,13 @@ pub(crate) fn start(options: Options) -> Result<Running, String> {
     let door_settings = place.open_doors(&loaded, &data)?;
     let epoch = data.next_epoch(&place.node, clock.now().wall)?;
 
-    let vip = open_vip(&place.anycast)?;
+    let control = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(CONTROL_THREADS)
+        .thread_name("control")
+        .enable_all()
+        .build()
+        .map_err(|error| format!("no runtime can be started: {error}"))?;
+    let vip = control.block_on(open_vip(&place.anycast))?;
     let metrics = Arc::new(Metrics::new(place.workers, Refusal::LABELS));
     let access_log = AccessLog::open(&options.access_log, Arc::clone(&metrics))
         .map_err(|error| format!("the access log cannot be opened: {error}"))?;
@@ -86,12 +92,6 @@ pub(crate) fn start(options: Options) -> Result<Running, String> {
     let admin_listener = TcpListener::bind(place.admin)
         .map_err(|error| format!("the admin door cannot open on {}: {error}", place.admin))?;
 
-    let control = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(CONTROL_THREADS)
-        .thread_name("control")
-        .enable_all()
-        .build()
-        .map_err(|error| format!("no runtime can be started: {error}"))?;
     let (cluster, inbox) = mailbox::<Node>();
     let shared = share(
         &loaded,
@@ -253,47 +253,6 @@ fn cluster_spec(
         seeds,
         generation: loaded.generation,
         steer: loaded.world.steer,
-    }
-}
-
-/// The device that carries the anycast addresses, before doors open on them.
-fn open_vip(anycast: &AnycastSpec) -> Result<Option<Vip>, String> {
-    let AnycastSpec::Bird(bird) = anycast else {
-        return Ok(None);
-    };
-    let addresses: Vec<_> = bird
-        .prefixes
-        .iter()
-        .filter_map(tidegate_model::Prefix::single)
-        .collect();
-    let open = |device: &String| Vip::open(device, &addresses).map_err(|error| error.to_string());
-    bird.device.as_ref().map(open).transpose()
-}
-
-fn speaker(place: &Place, condition: Arc<Condition>, cluster: Handle<Node>) -> Box<dyn Speaker> {
-    let said = move |spoken| {
-        let event = match spoken {
-            Spoken::Applied { announced } => Event::Applied { announced },
-            Spoken::Routes(routes) => Event::Routes(routes),
-        };
-        cluster.offer(event);
-    };
-    match &place.anycast {
-        AnycastSpec::DryRun => Box::new(DryRun::new(said)),
-        AnycastSpec::Bird(bird) => Box::new(Bird::start(
-            bird_place(bird),
-            bird.graceful_for.get(),
-            condition,
-            said,
-        )),
-        AnycastSpec::Director(director) => {
-            let announcement = Announcement {
-                node: place.node.clone(),
-                announce: false,
-                doors: place.doors.clone(),
-            };
-            Box::new(Director::start(director.at, announcement, said))
-        }
     }
 }
 

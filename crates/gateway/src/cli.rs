@@ -16,6 +16,7 @@ mod status;
 mod steer;
 mod up;
 mod watchdog;
+mod which;
 
 use std::process::ExitCode;
 
@@ -49,7 +50,7 @@ enum Command {
     /// Take a node or a region out of service without losing a request.
     Drain(drain::Args),
     /// Bring it back.
-    Undrain(drain::Args),
+    Undrain(drain::BackArgs),
     /// Say why a node is announced or not; hold that as it is.
     Steer(steer::Args),
     /// Withdraw a node that is dead or frozen: runs beside it.
@@ -76,8 +77,8 @@ impl Cli {
             Command::Up(args) => up::run(args),
             Command::Down(args) => down::run(&args),
             Command::Status(args) => status::run(&args),
-            Command::Drain(args) => drain::run(&args, true),
-            Command::Undrain(args) => drain::run(&args, false),
+            Command::Drain(args) => drain::run(&args),
+            Command::Undrain(args) => drain::back(&args),
             Command::Steer(args) => steer::run(&args),
             Command::Watchdog(args) => watchdog::run(&args),
             Command::Check(args) => check::run(&args),

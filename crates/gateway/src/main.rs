@@ -4,6 +4,7 @@
 //! subcommand is a file under `cli/`; what a node is made of is listed in `boot`.
 
 mod admin;
+mod announce;
 mod boot;
 mod check;
 mod cli;

@@ -96,18 +96,6 @@ impl BirdPlace {
         Ok(disabled)
     }
 
-    /// Enables protocols again.
-    ///
-    /// # Errors
-    /// [`BirdError`].
-    pub async fn restore(&self, protocols: &[String]) -> Result<(), BirdError> {
-        let mut talk = Talk::open(&self.socket).await?;
-        for protocol in protocols {
-            talk.order("enable", protocol).await?;
-        }
-        Ok(())
-    }
-
     async fn see_routes(&self, talk: &mut Talk, protocol: &str) -> Result<(), BirdError> {
         for prefix in &self.prefixes {
             let question = format!("show route for {prefix} protocol {protocol}");

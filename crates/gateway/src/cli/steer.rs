@@ -1,10 +1,10 @@
 //! `tidegate steer`: why a node is announced or not.
 
-use std::process::ExitCode;
-
 use hyper::Method;
 
-use super::client::Target;
+use super::client::ask;
+use super::drain::code;
+use super::which::{Chosen, Which, order};
 use super::{Outcome, block_on};
 use crate::admin::StatusDocument;
 
@@ -13,31 +13,60 @@ pub(crate) struct Args {
     #[command(subcommand)]
     command: Command,
     #[command(flatten)]
-    target: Target,
+    which: Which,
 }
 
 #[derive(Clone, Copy, Debug, clap::Subcommand)]
 enum Command {
-    /// Why it is announced or not, what forbids a change, and what would change it.
+    /// Why nodes are announced or not, what forbids a change, and what would change it.
     Explain,
-    /// Hold what is announced as it is, whatever checks say.
+    /// Hold what is announced as it is, whatever checks say. A restart of the node ends it.
     Hold,
     /// Let checks decide again.
     Release,
 }
 
 pub(crate) fn run(args: &Args) -> Outcome {
-    let (method, path) = match args.command {
-        Command::Explain => (Method::GET, "/status"),
-        Command::Hold => (Method::PUT, "/steer/hold"),
-        Command::Release => (Method::DELETE, "/steer/hold"),
+    let hold = "/steer/hold";
+    let well = match args.command {
+        Command::Explain => explain(&args.which.chosen_or_all()?)?,
+        Command::Hold => {
+            let well = order(
+                args.which.chosen()?,
+                &Method::PUT,
+                hold,
+                "is held as it is.",
+            )?;
+            let release = args.which.spelled("steer release");
+            anstream::println!("`{release}` lets checks decide again.");
+            well
+        }
+        Command::Release => {
+            let done = "is released: checks decide again.";
+            order(args.which.chosen()?, &Method::DELETE, hold, done)?
+        }
     };
-    let answer = block_on(args.target.ask(method, path, None))?;
-    if !matches!(args.command, Command::Explain) {
-        answer.good()?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    let status: StatusDocument = answer.document()?;
+    Ok(code(well))
+}
+
+/// Whether all answered.
+fn explain(chosen: &[Chosen]) -> Result<bool, String> {
+    block_on(async {
+        let mut all_answer = true;
+        for node in chosen {
+            match ask(node.admin, Method::GET, "/status", None).await {
+                Ok(answer) => print(&answer.document()?),
+                Err(error) => {
+                    all_answer = false;
+                    anstream::eprintln!("{} does not answer: {error}", node.label);
+                }
+            }
+        }
+        Ok(all_answer)
+    })
+}
+
+fn print(status: &StatusDocument) {
     anstream::println!("{}:", status.cluster.node);
     for line in &status.cluster.explanation {
         anstream::println!("  {line}");
@@ -45,5 +74,4 @@ pub(crate) fn run(args: &Args) -> Outcome {
     if let Some(trouble) = &status.anycast_trouble {
         anstream::println!("  What it wants is not what routers do: {trouble}.");
     }
-    Ok(ExitCode::SUCCESS)
 }

@@ -1,7 +1,8 @@
 //! `tidegate watchdog`: withdraws a node that is dead or frozen.
 //!
 //! It stands outside of the process it looks after, asks it how it is, and disables in BIRD what a
-//! node would disable that could. It enables again only what it disabled itself.
+//! node would disable that could. It never enables: a node that lives again reads BIRD back within
+//! half a second and sets it, if it is fit to serve.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -21,8 +22,6 @@ use crate::systemd;
 
 /// How often the node is asked.
 const ASK: Duration = Duration::from_millis(200);
-/// So many good answers in a row until it is announced again.
-const RISE: u32 = 3;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -59,8 +58,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
         patience: Duration::from_millis(args.patience),
         fall: args.misses,
         missed: 0,
-        good: 0,
-        owing: Vec::new(),
+        withdrew: false,
     };
     systemd::ready();
     block_on(async {
@@ -77,9 +75,8 @@ struct Watchdog {
     patience: Duration,
     fall: u32,
     missed: u32,
-    good: u32,
-    /// What was disabled by us and must be enabled again.
-    owing: Vec<String>,
+    /// Whether it withdrew the node since the last good answer.
+    withdrew: bool,
 }
 
 impl Watchdog {
@@ -91,7 +88,7 @@ impl Watchdog {
             let asked = ask(self.admin, Method::GET, "/healthz", None);
             let answer = tokio::time::timeout(self.patience, asked).await;
             if matches!(answer, Ok(Ok(answer)) if answer.status.is_success()) {
-                self.alive().await;
+                self.alive();
             } else {
                 self.silent().await;
             }
@@ -99,20 +96,15 @@ impl Watchdog {
     }
 
     async fn silent(&mut self) {
-        self.good = 0;
         self.missed = self.missed.saturating_add(1);
         if self.missed < self.fall {
             return;
         }
         match self.place.withdraw().await {
             Ok(disabled) if disabled.is_empty() => {}
-            Ok(disabled) => {
+            Ok(_) => {
                 tracing::warn!(missed = self.missed, "The node does not answer: withdrawn.");
-                for protocol in disabled {
-                    if !self.owing.contains(&protocol) {
-                        self.owing.push(protocol);
-                    }
-                }
+                self.withdrew = true;
             }
             Err(error) => {
                 tracing::warn!(%error, "The node does not answer, and cannot be withdrawn.");
@@ -120,20 +112,10 @@ impl Watchdog {
         }
     }
 
-    async fn alive(&mut self) {
+    fn alive(&mut self) {
         self.missed = 0;
-        self.good = self.good.saturating_add(1);
-        if self.owing.is_empty() || self.good < RISE {
-            return;
-        }
-        match self.place.restore(&self.owing).await {
-            Ok(()) => {
-                tracing::info!("The node answers again: what was withdrawn is enabled.");
-                self.owing.clear();
-            }
-            Err(error) => {
-                tracing::warn!(%error, "The node answers again, and cannot be announced.");
-            }
+        if std::mem::take(&mut self.withdrew) {
+            tracing::info!("The node answers again: it announces itself once it is fit.");
         }
     }
 }
