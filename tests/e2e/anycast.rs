@@ -160,6 +160,46 @@ fn a_node_that_thaws_is_announced_again() {
 }
 
 #[test]
+fn a_node_that_is_restarted_at_once_is_not_announced_before_it_is_fit() {
+    let _turn = TURN
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    if !can_have_internet() {
+        return;
+    }
+    let mut internet = Internet::start(WORLD);
+    let asking = internet.ask();
+    internet.signal("node-r0", "KILL");
+    // Sooner than the watchdog would withdraw it.
+    std::thread::sleep(Duration::from_millis(300));
+    let restarted = Instant::now();
+    internet.start_node(0);
+    std::thread::sleep(Duration::from_secs(8));
+    let asked = asking.end();
+    let answered = |by: &str| {
+        asked
+            .iter()
+            .filter(|asked| asked.begun >= restarted && !asked.kept)
+            .filter(|asked| asked.outcome.as_deref() == Ok(by))
+            .map(|asked| asked.begun)
+            .collect::<Vec<_>>()
+    };
+    let (near, far) = (answered(REGIONS[0]), answered(REGIONS[1]));
+    let first = near.first().expect("it comes back");
+    // Requests that were begun while the route changed may arrive at either.
+    let again = far.last().map_or(Duration::ZERO, |last| {
+        last.saturating_duration_since(*first)
+    });
+    assert!(
+        again < Duration::from_millis(100),
+        "announced, withdrawn and announced: {again:?}"
+    );
+    let last = asked.iter().rev().find(|asked| !asked.kept);
+    let last = last.expect("clients asked on");
+    assert_eq!(last.outcome.as_deref(), Ok(REGIONS[0]), "it comes back");
+}
+
+#[test]
 fn a_drained_region_loses_no_request() {
     let seen = see("planned drain", QUARTER, WATCH, Internet::drain);
     let Some(seen) = seen else { return };
@@ -176,10 +216,12 @@ fn a_drained_region_loses_no_request() {
 #[test]
 fn what_we_ship_for_bird_is_right() {
     let deploy = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/bird");
-    let conf = deploy.join("node.conf").display().to_string();
-    if can_have_internet() {
-        let parsed = harness::tool("bird", &["-p", "-c", &conf]);
-        assert_eq!(parsed.code, 0, "{}{}", parsed.out, parsed.err);
+    for conf in ["node.conf", "router.conf"] {
+        let conf = deploy.join(conf).display().to_string();
+        if can_have_internet() {
+            let parsed = harness::tool("bird", &["-p", "-c", &conf]);
+            assert_eq!(parsed.code, 0, "{}{}", parsed.out, parsed.err);
+        }
     }
     let folder = tempfile::tempdir().expect("a temporary folder");
     let copy = |from: &std::path::Path, name: &str| {

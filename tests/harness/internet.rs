@@ -220,21 +220,34 @@ impl Internet {
             REGIONS[region],
         ];
         self.spawn(&format!("service-{name}"), &name, &program, &service);
-        let file = self.at(&format!("{}.yaml", REGIONS[region]));
-        let (file, data) = (
-            file.display().to_string(),
-            self.at("data").display().to_string(),
-        );
-        let place = ["--region", &file, "--node", "a"];
-        let node = [
-            &["run"],
-            &place[..],
-            &["--data", &data, "--access-log", "none"],
-        ]
-        .concat();
-        self.spawn(&format!("node-{name}"), &name, &program, &node);
-        let dog = [&["watchdog"], &place[..]].concat();
+        self.start_node(region);
+        let file = self.region_file(region);
+        let dog = ["watchdog", "--region", &file, "--node", "a"];
         self.spawn(&format!("dog-{name}"), &name, &program, &dog);
+    }
+
+    fn region_file(&self, region: usize) -> String {
+        let file = self.at(&format!("{}.yaml", REGIONS[region]));
+        file.display().to_string()
+    }
+
+    /// Starts the node of a region, anew if it was killed.
+    pub fn start_node(&mut self, region: usize) {
+        let name = format!("r{region}");
+        let file = self.region_file(region);
+        let data = self.at("data").display().to_string();
+        let node = [
+            "run",
+            "--region",
+            &file,
+            "--node",
+            "a",
+            "--data",
+            &data,
+            "--access-log",
+            "none",
+        ];
+        self.spawn(&format!("node-{name}"), &name, &binary(), &node);
     }
 
     fn wait_until_announced(&self) {
@@ -269,7 +282,8 @@ impl Internet {
     /// # Panics
     /// If there is no such process.
     pub fn signal(&self, name: &str, signal: &str) {
-        let child = self.children.iter().find(|(known, _)| known == name);
+        // The newest, if it was started anew.
+        let child = self.children.iter().rfind(|(known, _)| known == name);
         let pid = child.expect("a process of this internet").1.id();
         run(&format!("kill -{signal} {pid}"));
     }
