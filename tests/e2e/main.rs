@@ -1,5 +1,6 @@
 //! The real binary, from the outside: one behaviour a file.
 
+mod anycast;
 mod bad_input;
 mod cli;
 mod failover;
@@ -10,6 +11,7 @@ mod limit_ops;
 mod limits;
 mod load;
 mod node;
+mod operator;
 mod tls;
 mod upstreams;
 

@@ -18,7 +18,7 @@ mod suggest;
 mod tree;
 mod world;
 
-pub use anycast::{AnycastSpec, DirectorSpec};
+pub use anycast::{AnycastSpec, BirdSpec, DirectorSpec};
 pub use door::{DoorSpec, DoorTimeouts, TlsSpec};
 pub use load::{Loaded, LoadedRegion, load, load_node};
 pub use places::Location;

@@ -7,9 +7,8 @@ use std::net::TcpListener;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
-use tidegate_anycast::{Announcement, Director, DryRun, Speaker, Spoken};
 use tidegate_cluster::{ClusterSpec, Event, Node};
-use tidegate_config::{DrainSpec, Loaded};
+use tidegate_config::Loaded;
 use tidegate_dns::Dns;
 use tidegate_identity::{KeyCache, Pepper};
 use tidegate_keystore::Embedded;
@@ -23,6 +22,7 @@ use tidegate_runtime::{Clock, CoreThread, Handle, Stop, Tasks, drive, mailbox, s
 use tidegate_telemetry::{AccessLog, Cell, Metrics};
 
 use crate::admin;
+use crate::announce::{open_vip, speaker};
 use crate::check::{HEARTBEAT, check_forever, report_load, reseed, resolve_seeds, seed_names};
 use crate::data::DataFolder;
 use crate::effects::Hands;
@@ -44,7 +44,6 @@ pub(crate) struct Running {
     pub(crate) mesh: Arc<Mesh>,
     pub(crate) tasks: Tasks,
     pub(crate) cores: Vec<CoreThread>,
-    pub(crate) drain: DrainSpec,
 }
 
 /// Starts a node.
@@ -72,6 +71,13 @@ pub(crate) fn start(options: Options) -> Result<Running, String> {
     let door_settings = place.open_doors(&loaded, &data)?;
     let epoch = data.next_epoch(&place.node, clock.now().wall)?;
 
+    let control = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(CONTROL_THREADS)
+        .thread_name("control")
+        .enable_all()
+        .build()
+        .map_err(|error| format!("no runtime can be started: {error}"))?;
+    let vip = control.block_on(open_vip(&place.anycast))?;
     let metrics = Arc::new(Metrics::new(place.workers, Refusal::LABELS));
     let access_log = AccessLog::open(&options.access_log, Arc::clone(&metrics))
         .map_err(|error| format!("the access log cannot be opened: {error}"))?;
@@ -86,12 +92,6 @@ pub(crate) fn start(options: Options) -> Result<Running, String> {
     let admin_listener = TcpListener::bind(place.admin)
         .map_err(|error| format!("the admin door cannot open on {}: {error}", place.admin))?;
 
-    let control = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(CONTROL_THREADS)
-        .thread_name("control")
-        .enable_all()
-        .build()
-        .map_err(|error| format!("no runtime can be started: {error}"))?;
     let (cluster, inbox) = mailbox::<Node>();
     let shared = share(
         &loaded,
@@ -119,6 +119,9 @@ pub(crate) fn start(options: Options) -> Result<Running, String> {
         probes: Mutex::new(Probes::default()),
         keys: keys.clone(),
         metrics: Arc::clone(&metrics),
+        anycast: Arc::default(),
+        _vip: vip,
+        drain: place.drain,
         doors: door_settings,
         links: links.clone(),
         heartbeats: (0..place.workers).map(|_| Arc::default()).collect(),
@@ -155,7 +158,7 @@ pub(crate) fn start(options: Options) -> Result<Running, String> {
         );
         let hands = Hands {
             mesh: Arc::clone(&mesh),
-            speaker: speaker(&place, cluster.clone()),
+            speaker: speaker(&place, Arc::clone(&services.anycast), cluster.clone()),
             keys: keys.clone(),
             quotas,
             cluster: cluster.clone(),
@@ -194,7 +197,6 @@ pub(crate) fn start(options: Options) -> Result<Running, String> {
         mesh,
         tasks,
         cores,
-        drain: place.drain,
     })
 }
 
@@ -251,27 +253,6 @@ fn cluster_spec(
         seeds,
         generation: loaded.generation,
         steer: loaded.world.steer,
-    }
-}
-
-fn speaker(place: &Place, cluster: Handle<Node>) -> Box<dyn Speaker> {
-    let said = move |spoken| {
-        let event = match spoken {
-            Spoken::Applied { announced } => Event::Applied { announced },
-            Spoken::Routes(routes) => Event::Routes(routes),
-        };
-        cluster.offer(event);
-    };
-    match place.director {
-        None => Box::new(DryRun::new(said)),
-        Some(director) => {
-            let announcement = Announcement {
-                node: place.node.clone(),
-                announce: false,
-                doors: place.doors.clone(),
-            };
-            Box::new(Director::start(director.at, announcement, said))
-        }
     }
 }
 

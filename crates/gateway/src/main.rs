@@ -4,10 +4,12 @@
 //! subcommand is a file under `cli/`; what a node is made of is listed in `boot`.
 
 mod admin;
+mod announce;
 mod boot;
 mod check;
 mod cli;
 mod data;
+mod drain;
 mod effects;
 mod files;
 mod keys;
@@ -18,6 +20,7 @@ mod quotas;
 mod reload;
 mod services;
 mod shutdown;
+mod systemd;
 mod tables;
 
 use std::process::ExitCode;

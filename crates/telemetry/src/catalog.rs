@@ -113,6 +113,12 @@ catalog! {
     REGION_ANNOUNCED = Gauge "tidegate_region_announced" ["region"];
     /// Whether this node is announced: 1 or 0.
     ANNOUNCED = Gauge "tidegate_announced" [];
+    /// Whether the routing daemon does what this node wants: 1 or 0. Alert on 0.
+    ANYCAST_FOLLOWS = Gauge "tidegate_anycast_follows" [];
+    /// Attempts to set the routing daemon that failed.
+    ANYCAST_FAILURES = Counter "tidegate_anycast_failures" [];
+    /// How often the routing daemon was not as wanted and was set.
+    ANYCAST_CORRECTIONS = Counter "tidegate_anycast_corrections" [];
     /// Whether this node takes requests: 1 or 0.
     READY = Gauge "tidegate_ready" [];
     /// Bytes sent to other nodes, by how they travel.

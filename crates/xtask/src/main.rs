@@ -1,6 +1,7 @@
-//! Chores: `cargo xtask test`, `tidy`, `accuracy` and `bench`.
+//! Chores: `cargo xtask test`, `tidy`, `accuracy`, `anycast` and `bench`.
 
 mod accuracy;
+mod anycast;
 mod bench;
 mod command;
 mod test;
@@ -21,6 +22,8 @@ enum Chore {
     Tidy,
     /// Measure how far limits are off, on traffic of every kind, in a simulated world.
     Accuracy(accuracy::Args),
+    /// Measure how long failover takes through real routers.
+    Anycast(anycast::Args),
     /// Measure CPU per request beside nginx.
     Bench(bench::Args),
 }
@@ -30,6 +33,7 @@ fn main() -> ExitCode {
         Chore::Test(args) => test::run(&root(), &args),
         Chore::Tidy => tidy::run(&root()),
         Chore::Accuracy(args) => accuracy::run(&root(), &args),
+        Chore::Anycast(args) => anycast::run(&root(), &args),
         Chore::Bench(args) => bench::run(&root(), &args),
     };
     match good {

@@ -16,6 +16,7 @@ pub(super) async fn metrics(State(services): State<Shared>) -> Response {
     if let Some(status) = services.cluster.look(tidegate_cluster::Node::status).await {
         add_cluster(&mut scrape, &services, &status);
     }
+    add_anycast(&mut scrape, &services);
     add_judged(&mut scrape, &services).await;
     add_tables(&mut scrape, &services);
     add_process(&mut scrape, services.started.unix_micros());
@@ -76,6 +77,15 @@ fn add_cluster(scrape: &mut Scrape, services: &Services, status: &ClusterStatus)
             scrape.gauge(&catalog::READY, &[], flag(own.facts.ready));
         }
     }
+}
+
+/// How the routing daemon does.
+fn add_anycast(scrape: &mut Scrape, services: &Services) {
+    let condition = &services.anycast;
+    let follows = flag(condition.trouble().is_none());
+    scrape.gauge(&catalog::ANYCAST_FOLLOWS, &[], follows);
+    scrape.counter(&catalog::ANYCAST_FAILURES, &[], condition.failures());
+    scrape.counter(&catalog::ANYCAST_CORRECTIONS, &[], condition.corrections());
 }
 
 /// How far limits were off, by their names.
