@@ -1,8 +1,9 @@
-//! Chores: `cargo xtask test`, `tidy`, `accuracy` and `bench`.
+//! Chores: `cargo xtask test`, `tidy`, `accuracy`, `sync-volume` and `bench`.
 
 mod accuracy;
 mod bench;
 mod command;
+mod sync_volume;
 mod test;
 mod tidy;
 mod tools;
@@ -21,6 +22,8 @@ enum Chore {
     Tidy,
     /// Measure how far limits are off, on traffic of every kind, in a simulated world.
     Accuracy(accuracy::Args),
+    /// Measure how many bytes limits cost between nodes, in a simulated world with a million keys.
+    SyncVolume(sync_volume::Args),
     /// Measure CPU per request beside nginx.
     Bench(bench::Args),
 }
@@ -30,6 +33,7 @@ fn main() -> ExitCode {
         Chore::Test(args) => test::run(&root(), &args),
         Chore::Tidy => tidy::run(&root()),
         Chore::Accuracy(args) => accuracy::run(&root(), &args),
+        Chore::SyncVolume(args) => sync_volume::run(&root(), &args),
         Chore::Bench(args) => bench::run(&root(), &args),
     };
     match good {
