@@ -19,7 +19,7 @@ use crate::relay::{Hop, Relay};
 use crate::replicator::{Peers, Replicator};
 use crate::report::Bulletin;
 use crate::resets::{Reset, Resets, Taken};
-use crate::spec::PULSE;
+use crate::spec::{BORDER_SILENT_AFTER, PULSE};
 use crate::steady::Steady;
 use crate::{ClusterSpec, Entry, Ledger, Message, NodeFacts, Seed};
 
@@ -93,6 +93,8 @@ pub struct Node {
     world_pool: Option<Membership>,
     steady: Steady,
     borders: BTreeSet<NodeId>,
+    /// When each other border node of the region was heard last.
+    borders_heard: BTreeMap<NodeId, Mono>,
     peers: Peers,
     replicator: Replicator,
     bulletin: Bulletin,
@@ -123,6 +125,7 @@ impl Node {
             world_pool: None,
             steady: Steady::default(),
             borders: BTreeSet::new(),
+            borders_heard: BTreeMap::new(),
             peers: Peers::default(),
             resets: Resets::new(Arc::clone(&table)),
             replicator: Replicator::new(&spec, table, now),
@@ -171,6 +174,8 @@ impl Node {
         let audience = self.audience(from);
         if audience == Audience::World {
             self.replicator.hear(&from.region, now.mono - one_way);
+        } else if self.borders.contains(from) {
+            self.borders_heard.insert(from.clone(), now.mono);
         }
         match message {
             Message::SwimRegion(packet) if audience == Audience::Mates => {
@@ -292,6 +297,11 @@ impl Node {
     /// Speaks to everyone, even with nothing to say: silence is what tells of a cut.
     fn pulse(&mut self, now: Now) {
         self.pulse_at = now.mono + PULSE;
+        // Until the others have reported, their regions are taken to be as large as ours.
+        let (regions, mates) = (self.spec.regions.len(), self.spec.nodes.len());
+        let reported = self.bulletin.all().count();
+        self.replicator.set_counting(reported.max(regions * mates));
+        self.share_borders(now);
         if now.mono >= self.repeat_at {
             self.repeat_at = now.mono + REPEAT;
             self.bulletin.repeat_own(now.mono);
@@ -318,6 +328,17 @@ impl Node {
                 self.out.send(peers, &pulse, false);
             }
         }
+    }
+
+    /// Shares the telling of other regions with the border nodes that are heard.
+    fn share_borders(&mut self, now: Now) {
+        let borders = &self.borders;
+        self.borders_heard.retain(|node, heard| {
+            borders.contains(node) && now.mono.since(*heard) <= BORDER_SILENT_AFTER
+        });
+        let me = borders.get(&self.spec.node);
+        let heard = self.borders_heard.keys().chain(me).cloned().collect();
+        self.replicator.set_voices(heard, now.mono);
     }
 
     // Rights of strict limits.

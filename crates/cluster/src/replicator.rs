@@ -46,6 +46,8 @@ pub(crate) struct Replicator {
     hearing: Hearing,
     /// What the counters were told of other regions last.
     told: Vec<RegionPresence>,
+    /// The border nodes that share the telling of other regions.
+    voices: BTreeSet<NodeId>,
     learning: Learning,
     flush_at: [Option<Mono>; 2],
     refresh_at: Mono,
@@ -84,6 +86,7 @@ impl Replicator {
             counters,
             hearing: Hearing::new(spec.node.region.clone(), &spec.regions, now),
             told: Vec::new(),
+            voices: BTreeSet::new(),
             learning: Learning::Waiting {
                 until: now + LEARN_WITHIN,
                 asked: BTreeMap::new(),
@@ -178,6 +181,24 @@ impl Replicator {
 
     pub(crate) fn set_alive(&mut self, mates: impl Iterator<Item = NodeId>) {
         self.counters.set_alive(mates);
+    }
+
+    /// So many nodes of the whole world count together.
+    pub(crate) fn set_counting(&mut self, nodes: usize) {
+        self.counters.set_counting(nodes);
+    }
+
+    /// These border nodes of the region are heard: they share the subjects that other regions are
+    /// told of. What one that fell silent kept to itself is found by comparing.
+    pub(crate) fn set_voices(&mut self, borders: BTreeSet<NodeId>, now: Mono) {
+        if borders == self.voices {
+            return;
+        }
+        if !self.voices.is_subset(&borders) {
+            self.compare_at = now;
+        }
+        self.counters.set_voices(borders.iter());
+        self.voices = borders;
     }
 
     pub(crate) fn hear_rights(&mut self, word: &RightsWord, now: Now) {

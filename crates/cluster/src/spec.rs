@@ -36,6 +36,9 @@ pub(crate) const FLUSH_MATES: Duration = Duration::from_millis(10);
 pub(crate) const FLUSH_WORLD: Duration = Duration::from_millis(20);
 /// How often a node speaks, even with nothing to say.
 pub(crate) const PULSE: Duration = Duration::from_millis(200);
+/// A border node that was not heard for so long, three pulses, is not relied on to tell other
+/// regions.
+pub(crate) const BORDER_SILENT_AFTER: Duration = Duration::from_millis(600);
 /// How often hot subjects are looked at again.
 pub(crate) const REFRESH: Duration = Duration::from_millis(50);
 /// How often a part of the table is swept.

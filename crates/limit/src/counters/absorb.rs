@@ -8,6 +8,7 @@ use tidegate_model::{Mono, Now};
 use super::actors::ME;
 use super::export::enqueue;
 use super::subject::{subject_entry, worth_telling};
+use super::untold::Due;
 use super::{Audience, Counters, RATE_DECI_MAX, RETELL};
 use crate::subject::LimitIx;
 use crate::{Algorithm, Batch, Count, Group, Scope, SubjectKey, WindowIx};
@@ -185,6 +186,7 @@ impl Counters {
             }
             self.spill(key, more, last_word, as_of, now);
             self.redraw(key, now);
+            self.tell_due(key, Due::Heard, now);
         }
         Some(news)
     }
