@@ -138,14 +138,14 @@ pub(super) fn together(terms: &Registered, world: usize, mates: usize) -> usize 
 
 /// Whether it matters who is asked for what is left. When hardly anything can be admitted it does
 /// not, until a fixed window's end.
-fn is_open(terms: &Registered, headroom: u32, window: Window, way_s: f64) -> bool {
+fn is_open(terms: &Registered, headroom: u32, is_full: bool, window: Window, way_s: f64) -> bool {
     let amount = f64::from(terms.amount);
     match terms.algorithm {
         Algorithm::Sliding => {
             let inflow = amount * way_s / terms.windows.longest().as_secs_f64();
             f64::from(headroom) + inflow > RATE_MATTERS * amount
         }
-        _ => headroom > 0 || window.left < HORIZON,
+        _ => !is_full || window.left < HORIZON,
     }
 }
 
@@ -188,12 +188,16 @@ impl Counters {
             true => row.told_rate * HORIZON.as_secs_f64(),
             false => rate * way,
         };
+        // By what was told, not by what is predicted: as long as there may be room, rates matter.
+        let line = slot.line();
+        let told = own.count.admitted.saturating_add(line.base);
+        let is_full = line.window == window.ix && told >= terms.amount;
         let in_all = flow * together as f64;
         let matters = together == 0
             || !keeps_back(terms)
             || flow >= allowance
                 && in_all >= RATE_MATTERS * f64::from(terms.amount)
-                && is_open(terms, headroom, window, way);
+                && is_open(terms, headroom, is_full, window, way);
         let rate_due = matters && worth_telling(rate, row.told_rate);
         let count_due = || match own.untold(row, terms, window) {
             0 => false,
