@@ -9,9 +9,11 @@ use tidegate_model::Now;
 
 mod control;
 mod place;
+mod stored;
 
 pub(crate) use self::control::Registered;
 use self::place::{Held, Place};
+pub use self::stored::StoreReceipt;
 use crate::bucket::Bucket;
 use crate::buckets::Buckets;
 use crate::rename::Renames;
@@ -120,6 +122,8 @@ pub struct Receipt {
     subject: SubjectKey,
     at: SlotAt,
     cost: u32,
+    /// What a store has counted of it.
+    stored: Option<StoreReceipt>,
 }
 
 /// Where a subject is counted.

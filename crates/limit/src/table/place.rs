@@ -131,6 +131,7 @@ impl Place<'_> {
             subject: self.subject,
             at: self.at,
             cost: ask.cost,
+            stored: None,
         })
     }
 

@@ -1,0 +1,98 @@
+//! Limits that a store counts: the table keeps the nodes' own count of what the store admitted, so
+//! that it can take over at once.
+
+use tidegate_model::Now;
+
+use super::{Ask, Decision, LIMITS_PER_REQUEST_MAX, Place, Receipt, SlotAt, Table};
+use crate::table::place::Held;
+use crate::{Cost, Scope, SubjectKey, Verdict};
+
+/// What a store is told when the rest of a cost is known.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct StoreReceipt {
+    /// The subject, under the name that the store has.
+    pub subject: SubjectKey,
+    /// The amount that applied.
+    pub amount: u32,
+    /// What was taken.
+    pub cost: u32,
+}
+
+impl Receipt {
+    /// What a store has counted of it, if one has.
+    #[must_use]
+    pub const fn stored(&self) -> Option<StoreReceipt> {
+        self.stored
+    }
+}
+
+impl Decision {
+    /// The answer of limits that were asked in several places.
+    ///
+    /// # Panics
+    /// If there are more than [`LIMITS_PER_REQUEST_MAX`].
+    #[must_use]
+    pub fn of(said: &[(Verdict, Option<Receipt>)], wake: bool) -> Self {
+        let mut decision = Self {
+            verdicts: [Verdict::NOTHING; LIMITS_PER_REQUEST_MAX],
+            receipts: [None; LIMITS_PER_REQUEST_MAX],
+            asked: said.len(),
+            admitted: said.iter().all(|(verdict, _)| !verdict.refuses()),
+            wake,
+        };
+        for (at, (verdict, receipt)) in said.iter().enumerate() {
+            decision.verdicts[at] = *verdict;
+            decision.receipts[at] = receipt.filter(|_| decision.admitted);
+        }
+        decision
+    }
+}
+
+impl Table {
+    /// What limits would say to a request: nothing is taken. `offered` if it is to be counted as
+    /// asked for.
+    #[must_use]
+    pub fn look(&self, now: Now, asks: &[Ask<'_>], offered: bool) -> Decision {
+        let mut said = [(Verdict::NOTHING, None); LIMITS_PER_REQUEST_MAX];
+        let mut wake = false;
+        for (said, ask) in said.iter_mut().zip(asks) {
+            let place = self.place(now, ask);
+            if offered {
+                place.slot.offer(place.window.ix, ask.cost);
+            }
+            said.0 = place.look(ask.cost);
+            wake |= self.mark_place(ask, &place);
+        }
+        Decision::of(&said[..asks.len()], wake)
+    }
+
+    /// Counts what a store has admitted, whether or not this table would have. Returns whether the
+    /// control thread should be woken.
+    #[must_use]
+    pub fn record(&self, now: Now, ask: &Ask<'_>) -> (Option<Receipt>, bool) {
+        let place = self.place(now, ask);
+        place.slot.charge(place.window.ix, ask.cost);
+        if let Held::Tokens { bucket, .. } = place.held {
+            place.slot.spill(bucket, now.mono, ask.cost, now.mono);
+        }
+        let later = matches!(ask.limit.cost, Cost::Response { .. });
+        let receipt = later.then_some(Receipt {
+            subject: place.subject,
+            at: place.at,
+            cost: ask.cost,
+            stored: Some(StoreReceipt {
+                subject: ask.subject,
+                amount: ask.amount,
+                cost: ask.cost,
+            }),
+        });
+        (receipt, self.mark_place(ask, &place))
+    }
+
+    fn mark_place(&self, ask: &Ask<'_>, place: &Place<'_>) -> bool {
+        match place.at {
+            SlotAt::Own(slot) if ask.limit.scope != Scope::Node => self.mark(slot),
+            SlotAt::Own(_) | SlotAt::Shared(_) => false,
+        }
+    }
+}
