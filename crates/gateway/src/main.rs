@@ -18,6 +18,7 @@ mod quotas;
 mod reload;
 mod services;
 mod shutdown;
+mod store;
 mod tables;
 
 use std::process::ExitCode;

@@ -9,7 +9,7 @@ use tidegate_model::Wall;
 
 use crate::bucket::Bucket;
 use crate::table::Ask;
-use crate::{Algorithm, SubjectKey, Verdict, Window};
+use crate::{Algorithm, OnStoreDown, Scope, SubjectKey, Verdict, Window};
 
 /// What a store is asked about one limit.
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +20,8 @@ pub struct Question {
     pub cost: u32,
     /// Whether the limit only reports.
     pub shadow: bool,
+    /// Who shares the count.
+    pub scope: Scope,
     amount: u32,
     coin: Coin,
 }
@@ -88,6 +90,7 @@ impl Question {
             subject: ask.subject,
             cost: ask.cost,
             shadow: limit.shadow,
+            scope: limit.scope,
             amount: ask.amount,
             coin,
         })
@@ -171,11 +174,15 @@ impl Question {
         self.said(fits, remaining, left)
     }
 
-    /// What is said without the store: everything is let through, or nothing.
+    /// What is said by a limit that is open or closed while its store does not answer.
     #[must_use]
-    pub fn unasked(&self, open: bool) -> Verdict {
+    pub fn unasked(&self, how: OnStoreDown) -> Verdict {
+        let open = how == OnStoreDown::Open;
         let remaining = if open { self.amount } else { 0 };
-        self.said(open, remaining, Duration::from_secs(1))
+        Verdict {
+            unstored: Some(how),
+            ..self.said(open, remaining, Duration::from_secs(1))
+        }
     }
 
     fn said(&self, admitted: bool, remaining: u32, left: Duration) -> Verdict {

@@ -122,8 +122,6 @@ pub struct Receipt {
     subject: SubjectKey,
     at: SlotAt,
     cost: u32,
-    /// What a store has counted of it.
-    stored: Option<StoreReceipt>,
 }
 
 /// Where a subject is counted.

@@ -17,6 +17,17 @@ pub enum StoreKind {
     Redis,
 }
 
+impl StoreKind {
+    /// Its word in the configuration.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Mesh => "mesh",
+            Self::Redis => "redis",
+        }
+    }
+}
+
 /// What a limit in Redis does while Redis does not answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -28,6 +39,18 @@ pub enum OnStoreDown {
     Open,
     /// It lets nothing through.
     Closed,
+}
+
+impl OnStoreDown {
+    /// Its word in the configuration.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Mesh => "mesh",
+            Self::Open => "open",
+            Self::Closed => "closed",
+        }
+    }
 }
 
 /// A Redis, or a Redis Cluster.

@@ -131,7 +131,6 @@ impl Place<'_> {
             subject: self.subject,
             at: self.at,
             cost: ask.cost,
-            stored: None,
         })
     }
 
@@ -140,6 +139,7 @@ impl Place<'_> {
             admitted,
             shadow: self.shadow,
             partition: self.partition,
+            unstored: None,
             awaits_rights: !admitted && matches!(self.held, Held::Rights { dry: false, .. }),
             amount: self.amount,
             remaining,

@@ -5,25 +5,17 @@ use tidegate_model::Now;
 
 use super::{Ask, Decision, LIMITS_PER_REQUEST_MAX, Place, Receipt, SlotAt, Table};
 use crate::table::place::Held;
-use crate::{Cost, Scope, SubjectKey, Verdict};
+use crate::{Cost, Question, Scope, SubjectKey, Verdict};
 
-/// What a store is told when the rest of a cost is known.
+/// What is kept of a request that a store counted, to tell it when the whole cost is known.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct StoreReceipt {
-    /// The subject, under the name that the store has.
+    /// The subject.
     pub subject: SubjectKey,
     /// The amount that applied.
     pub amount: u32,
     /// What was taken.
     pub cost: u32,
-}
-
-impl Receipt {
-    /// What a store has counted of it, if one has.
-    #[must_use]
-    pub const fn stored(&self) -> Option<StoreReceipt> {
-        self.stored
-    }
 }
 
 impl Decision {
@@ -49,6 +41,15 @@ impl Decision {
 }
 
 impl Table {
+    /// What a store is asked about a request: under the name that the subject has after resets.
+    /// `None` for requests under way, which stores do not count.
+    #[must_use]
+    pub fn question(&self, now: Now, ask: &Ask<'_>) -> Option<Question> {
+        let window = ask.limit.windows.at(now.wall).ix;
+        let subject = self.renames.name(ask.subject, window);
+        Question::of(&Ask { subject, ..*ask }, now.wall)
+    }
+
     /// What limits would say to a request: nothing is taken. `offered` if it is to be counted as
     /// asked for.
     #[must_use]
@@ -80,11 +81,6 @@ impl Table {
             subject: place.subject,
             at: place.at,
             cost: ask.cost,
-            stored: Some(StoreReceipt {
-                subject: ask.subject,
-                amount: ask.amount,
-                cost: ask.cost,
-            }),
         });
         (receipt, self.mark_place(ask, &place))
     }
