@@ -10,6 +10,7 @@ mod limit_ops;
 mod limits;
 mod load;
 mod node;
+mod redis;
 mod tls;
 mod upstreams;
 

@@ -46,6 +46,9 @@ pub(crate) struct TopDocument {
     pub(crate) node: NodeId,
     pub(crate) subjects_hot: usize,
     pub(crate) subjects_looked_at: usize,
+    /// Whether Redis decides the limits that are counted there; none if there is no Redis.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) redis_up: Option<bool>,
     pub(crate) subjects: Vec<TopRow>,
 }
 

@@ -105,6 +105,7 @@ async fn hottest(services: &Shared, limit: Option<LimitId>, query: TopQuery) -> 
         node: services.node.clone(),
         subjects_hot: top.hot,
         subjects_looked_at: top.looked_at,
+        redis_up: live.store.as_ref().map(|store| store.is_up()),
         subjects: top.rows.into_iter().map(row).collect(),
     })
     .into_response()
