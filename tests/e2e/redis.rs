@@ -135,7 +135,7 @@ async fn waits_for(node: &Node, store: &str) -> Duration {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn three_regions_at_once_admit_exactly_the_amount() {
-    let redis = Redis::start(Ports::default().take(), &[]);
+    let redis = Redis::start(free_addr(), &[]);
     let spec = format!("{{ nodes: [{}], command_timeout: 300ms }}", redis.addr);
     let mut text = WorldText::three_regions(1, &world(&spec));
     for region in &mut text.regions {
@@ -173,7 +173,7 @@ async fn three_regions_at_once_admit_exactly_the_amount() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn limits_in_redis_and_in_the_mesh_decide_together() {
-    let redis = Redis::start(Ports::default().take(), &[]);
+    let redis = Redis::start(free_addr(), &[]);
     let node = node(&format!(
         "{{ nodes: [{}], command_timeout: 300ms }}",
         redis.addr
@@ -197,7 +197,7 @@ async fn limits_in_redis_and_in_the_mesh_decide_together() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redis_that_is_killed_under_load_costs_no_request() {
-    let addr = Ports::default().take();
+    let addr = free_addr();
     let redis = Redis::start(addr, &[]);
     let node = node(&format!("{{ nodes: [{addr}] }}")).await;
     waits_for(&node, "redis").await;
@@ -239,16 +239,8 @@ async fn a_redis_that_is_killed_under_load_costs_no_request() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cluster_of_three_counts_and_may_die() {
-    let mut ports = Ports::default();
-    let nodes: Vec<Redis> = (0..3)
-        .map(|_| {
-            let addr = small_port(&mut ports);
-            Redis::start(
-                addr,
-                &["--cluster-enabled", "yes", "--cluster-node-timeout", "500"],
-            )
-        })
-        .collect();
+    let more = ["--cluster-enabled", "yes", "--cluster-node-timeout", "500"];
+    let nodes: Vec<Redis> = (0..3).map(|_| Redis::start(free_addr(), &more)).collect();
     let addrs: Vec<SocketAddr> = nodes.iter().map(|node| node.addr).collect();
     until("servers", || {
         addrs
@@ -289,8 +281,9 @@ async fn a_cluster_of_three_counts_and_may_die() {
     );
 }
 
-/// A node of a cluster also listens ten thousand above its port.
-fn small_port(ports: &mut Ports) -> SocketAddr {
+/// A free address. A node of a cluster also listens ten thousand above its port.
+fn free_addr() -> SocketAddr {
+    let mut ports = Ports::default();
     loop {
         let addr = ports.take();
         if addr.port() < 55_000 {

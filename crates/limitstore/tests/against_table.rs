@@ -9,8 +9,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use tidegate_limit::{
-    Algorithm, Ask, Limit, LimitIx, LimitSpec, Question, RedisSpec, SubjectKey, Table, TableSpec,
-    Verdict,
+    Algorithm, Ask, Limit, LimitSpec, Question, RedisSpec, SubjectKey, Table, TableSpec, Verdict,
 };
 use tidegate_limitstore::{Store, Target, Unasked};
 use tidegate_model::{Mono, Now, Period, Wall};
@@ -169,7 +168,9 @@ fn question(raw: u64, algorithm: Algorithm, cost: u32) -> Question {
     let limit = limit("ten", algorithm, 10);
     let ask = Ask {
         limit: &limit,
-        ix: LimitIx::default(),
+        ix: Table::new(TableSpec::default())
+            .register(&limit)
+            .expect("room"),
         subject: SubjectKey::from_raw(raw),
         amount: 10,
         cost,
