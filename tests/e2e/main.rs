@@ -12,6 +12,7 @@ mod limits;
 mod load;
 mod node;
 mod operator;
+mod redis;
 mod tls;
 mod upstreams;
 

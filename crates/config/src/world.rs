@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use tidegate_balance::PoolSpec;
 use tidegate_identity::{AuthMethod, KeysSpec};
-use tidegate_limit::{LimitSpec, TableSpec};
+use tidegate_limit::{LimitSpec, RedisSpec, TableSpec};
 use tidegate_model::ByteSize;
 use tidegate_pipeline::PlanSpec;
 use tidegate_route::{HostPattern, MethodSet, PathPattern};
@@ -36,6 +36,9 @@ pub struct WorldSpec {
     /// How fast nodes announce and withdraw themselves.
     #[serde(default)]
     pub steer: SteerSpec,
+    /// The Redis that limits with `store: redis` are counted in.
+    #[serde(default)]
+    pub redis: Option<Spanned<RedisSpec>>,
     /// Bounds of the limits' counters.
     #[serde(default)]
     pub counters: TableSpec,

@@ -101,6 +101,7 @@ pub(crate) fn start(options: Options) -> Result<Running, String> {
         clock,
         &control,
         &cluster,
+        &data,
     )?;
     let links = (options.lab || options.wan).then(|| Arc::new(distances(&loaded, options.wan)));
     let keys = Keys::new(
@@ -201,6 +202,7 @@ pub(crate) fn start(options: Options) -> Result<Running, String> {
 }
 
 /// What all cores share.
+#[expect(clippy::too_many_arguments, reason = "parts of a node, each made once")]
 fn share(
     loaded: &Loaded,
     pepper: Pepper,
@@ -209,10 +211,12 @@ fn share(
     clock: Clock,
     control: &tokio::runtime::Runtime,
     cluster: &Handle<Node>,
+    data: &DataFolder,
 ) -> Result<Arc<Shared>, String> {
     let counters = Arc::new(Table::new(loaded.world.counters));
     let cache = Arc::new(KeyCache::new(loaded.world.keys.cache));
-    let live = live(loaded, &pepper, &counters, metrics)?;
+    let redis = crate::store::store(loaded, data, None, metrics, control.handle())?;
+    let live = live(loaded, &pepper, &counters, metrics, redis)?;
     let lookup = KeyLookup::new(
         Arc::new(store.clone()),
         Arc::clone(&cache),

@@ -20,6 +20,7 @@ mod quotas;
 mod reload;
 mod services;
 mod shutdown;
+mod store;
 mod systemd;
 mod tables;
 

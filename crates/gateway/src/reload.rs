@@ -11,9 +11,11 @@ use tidegate_model::{Epoch, Generation};
 use tidegate_proxy::Probes;
 
 use crate::check::{resolve_seeds, seed_names};
+use crate::data::DataFolder;
 use crate::files::load_region;
 use crate::place::{Place, listed_nodes};
 use crate::services::Services;
+use crate::store::store;
 use crate::tables::live;
 
 /// What came of a reload.
@@ -58,7 +60,17 @@ async fn try_reload(services: &Arc<Services>) -> Result<Reloaded, String> {
             certificates.reload().map_err(|error| error.to_string())?;
         }
     }
-    let fresh = live(&loaded, &shared.pepper, &shared.counters, &services.metrics)?;
+    let running = shared.live.load().store.clone();
+    let data = DataFolder::new(services.options.data.clone());
+    let handle = tokio::runtime::Handle::current();
+    let store = store(&loaded, &data, running, &services.metrics, &handle)?;
+    let fresh = live(
+        &loaded,
+        &shared.pepper,
+        &shared.counters,
+        &services.metrics,
+        store,
+    )?;
     inherit(&fresh.snapshot.pools, &shared.live.load().snapshot.pools);
     let probes = Probes::start(&fresh.snapshot.pools, &shared.dns, services.clock);
     shared.live.store(Arc::new(fresh));

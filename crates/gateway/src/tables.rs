@@ -6,6 +6,7 @@ use tidegate_balance::Pool;
 use tidegate_config::Loaded;
 use tidegate_identity::Pepper;
 use tidegate_limit::{Limit, Table};
+use tidegate_limitstore::Store;
 use tidegate_pipeline::{RouteSpec, Snapshot, SnapshotParts};
 use tidegate_proxy::Live;
 use tidegate_route::MatchSpec;
@@ -19,6 +20,7 @@ pub(crate) fn live(
     pepper: &Pepper,
     counters: &Table,
     metrics: &Metrics,
+    store: Option<Arc<Store>>,
 ) -> Result<Live, String> {
     let world = &loaded.world;
     let region = own_region(loaded);
@@ -88,5 +90,5 @@ pub(crate) fn live(
     };
     let snapshot = Snapshot::build(parts, counters)
         .map_err(|error| format!("the configuration cannot run: {error:?}"))?;
-    Ok(Live::new(snapshot, metrics))
+    Ok(Live::new(snapshot, metrics, store))
 }

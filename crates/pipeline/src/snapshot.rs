@@ -8,7 +8,7 @@ use serde::Deserialize;
 use tidegate_balance::Pool;
 use tidegate_identity::{AuthMethod, KeysSpec};
 use tidegate_limit::{
-    Limit, LimitIx, SubjectKey, Table as LimitTable, TooManyLimits, policy_field,
+    Limit, LimitIx, StoreKind, SubjectKey, Table as LimitTable, TooManyLimits, policy_field,
 };
 use tidegate_model::{ByteSize, Generation};
 use tidegate_route::{MatchSpec, Table};
@@ -110,6 +110,8 @@ pub struct Route {
     pub body_max: u64,
     /// Places of its limits.
     pub limits: Vec<usize>,
+    /// Whether one of them is counted in Redis.
+    pub stored: bool,
     pub(crate) limit_names: Vec<Arc<str>>,
     /// The `RateLimit-Policy` field, and those of plans that change it.
     policy: Option<HeaderValue>,
@@ -193,8 +195,10 @@ impl Snapshot {
                 .any(|&at| self.amounts[at].contains_key(*plan))
         };
         let limited = spec.limits.iter().any(|&at| !self.limits[at].0.shadow);
+        let stored = |&at: &usize| self.limits[at].0.store == StoreKind::Redis;
         Route {
             ix,
+            stored: spec.limits.iter().any(stored),
             pool: Arc::clone(&self.pools[spec.upstream]),
             auth: spec.auth,
             body_max: spec.body_max.bytes(),

@@ -216,6 +216,13 @@ impl<'s> Known<'_, 's> {
         })
     }
 
+    /// One question for each limit of the route, for whoever asks them in several places.
+    #[must_use]
+    pub fn asks(&self, snapshot: &'s Snapshot) -> Vec<Ask<'s>> {
+        let Routed { arrival, route } = &self.routed;
+        asks(arrival, route, self.key.as_deref(), snapshot).collect()
+    }
+
     /// Goes on as limits have decided.
     ///
     /// # Errors

@@ -46,6 +46,8 @@ pub(crate) struct Story {
     pub(crate) shadow: Option<Arc<str>>,
     /// What limits went by because a region could not be heard.
     pub(crate) partition: &'static str,
+    /// What limits in Redis went by because Redis did not answer.
+    pub(crate) unstored: &'static str,
     /// How long it waited for room in its limits.
     pub(crate) waited: Duration,
     /// What it holds of limits that count what is under way.
@@ -82,6 +84,7 @@ impl Story {
             endpoint: None,
             shadow: None,
             partition: "",
+            unstored: "",
             waited: Duration::ZERO,
             held: None,
             attempts: 0,
@@ -151,6 +154,7 @@ impl Drop for Story {
             endpoint: self.endpoint.as_deref().unwrap_or_default(),
             shadow: self.shadow.as_deref().unwrap_or_default(),
             partition: self.partition,
+            unstored: self.unstored,
             waited: self.waited,
             attempts: self.attempts,
             bytes_in,

@@ -120,6 +120,7 @@ mod tests {
             admitted: false,
             shadow: false,
             partition: None,
+            unstored: None,
             awaits_rights,
             amount: 1,
             remaining: 0,

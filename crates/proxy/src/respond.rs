@@ -78,14 +78,25 @@ pub(crate) fn refuse(
 }
 
 /// What a door in debug mode adds: what applied because a region could not be heard, and how long
-/// the request waited for room.
-pub(crate) fn debug_field(fields: &mut HeaderMap, partition: &str, waited: Duration) {
-    let partition = if partition.is_empty() {
-        "none"
-    } else {
-        partition
+/// the request waited for room. If it has limits in Redis, also who decided them: `redis`, or what
+/// applied without it.
+pub(crate) fn debug_field(
+    fields: &mut HeaderMap,
+    partition: &str,
+    unstored: Option<&str>,
+    waited: Duration,
+) {
+    let or = |word: &str, other: &str| match word {
+        "" => other.to_owned(),
+        word => word.to_owned(),
     };
-    let text = format!("partition={partition}, waited={}", waited.as_millis());
+    let store = unstored.map(|word| format!(", store={}", or(word, "redis")));
+    let text = format!(
+        "partition={}, waited={}{}",
+        or(partition, "none"),
+        waited.as_millis(),
+        store.unwrap_or_default()
+    );
     if let Ok(value) = HeaderValue::from_maybe_shared(text) {
         fields.insert(TIDEGATE_LIMITS, value);
     }

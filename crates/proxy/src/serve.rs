@@ -9,7 +9,7 @@ use http::request::Parts;
 use http::{HeaderMap, Request, Response, Version};
 use hyper::body::Incoming;
 use rand::Rng as _;
-use tidegate_limit::{Decision, OnPartition};
+use tidegate_limit::{Decision, OnPartition, OnStoreDown, StoreReceipt};
 use tidegate_net::{Busy, ConnFacts, Protocol, ServeRequest};
 use tidegate_pipeline::{
     Admitted, Forwarding, Identified, Known, Origin, Refusal, RequestId, Route, Routed, arrive,
@@ -104,7 +104,8 @@ impl Proxy {
         }
         let known = self.identify(live, routed).await?;
         story.key = known.key().cloned();
-        let decision = self.decide(live, &known, story).await;
+        let mut open = Vec::new();
+        let decision = self.decide(live, &known, story, &mut open).await;
         if let Some(decision) = &decision {
             let plan = story.key.as_ref().and_then(|key| key.plan.as_deref());
             let mut fields = limit_fields(
@@ -117,13 +118,33 @@ impl Proxy {
             story.shadow = shadow_limit(route, live, decision);
             let mut partition = decision.verdicts().iter().filter_map(|v| v.partition);
             story.partition = partition.next().map_or("", OnPartition::label);
+            let mut unstored = decision.verdicts().iter().filter_map(|v| v.unstored);
+            story.unstored = unstored.next().map_or("", OnStoreDown::label);
             if conn.debug {
-                debug_field(&mut fields, story.partition, story.waited);
+                let store = route.stored.then_some(story.unstored);
+                debug_field(&mut fields, story.partition, store, story.waited);
             }
             *limits = Some(fields);
-            story.held = Held::new(&self.shared, live, route, decision);
+            story.held = Held::new(&self.shared, live, route, decision, open);
         }
         known.admit(decision.as_ref())
+    }
+
+    /// Asks the limits once. `open` is what Redis is to be told later.
+    async fn decide_once(
+        &self,
+        live: &Live,
+        known: &Known<'_, '_>,
+        again: bool,
+        open: &mut Vec<(usize, StoreReceipt)>,
+    ) -> Option<Decision> {
+        if known.route().stored {
+            let decided = self.decide_stored(live, known, again).await;
+            *open = decided.open;
+            return Some(decided.decision);
+        }
+        let now = self.shared.clock.now();
+        known.decide(&live.snapshot, &self.shared.counters, now, again)
     }
 
     /// Asks the limits, and again while it is worth waiting.
@@ -132,13 +153,12 @@ impl Proxy {
         live: &Live,
         known: &Known<'_, '_>,
         story: &mut Story,
+        open: &mut Vec<(usize, StoreReceipt)>,
     ) -> Option<Decision> {
-        let Shared {
-            counters, clock, ..
-        } = &*self.shared;
+        let clock = &self.shared.clock;
         let route = known.route();
         let began = clock.mono();
-        let mut decision = known.decide(&live.snapshot, counters, clock.now(), false)?;
+        let mut decision = self.decide_once(live, known, false, open).await?;
         let mut waiting = None;
         while !decision.admitted {
             self.spread(&decision);
@@ -155,7 +175,7 @@ impl Proxy {
                 waiting = Some(place);
             }
             tokio::time::sleep(pause).await;
-            decision = known.decide(&live.snapshot, counters, clock.now(), true)?;
+            decision = self.decide_once(live, known, true, open).await?;
         }
         if waiting.is_some() {
             story.waited = clock.mono().since(began);
@@ -218,6 +238,9 @@ impl Proxy {
             }
             if verdict.partition.is_some() {
                 cells.partitioned.add(1);
+            }
+            if verdict.unstored.is_some() {
+                cells.unstored.add(1);
             }
         }
     }
@@ -352,6 +375,7 @@ impl ServeRequest for Proxy {
             refusal,
             shadow: "",
             partition: "",
+            unstored: "",
             waited: Duration::ZERO,
             ended: "",
             route: "",

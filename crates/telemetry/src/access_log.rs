@@ -175,6 +175,8 @@ pub struct RequestFacts<'r> {
     pub shadow: &'r str,
     /// What limits went by because a region could not be heard: `share`, `open` or `closed`.
     pub partition: &'static str,
+    /// What limits in Redis went by because Redis did not answer; empty if it did.
+    pub unstored: &'static str,
     /// How long it waited for room in its limits.
     pub waited: Duration,
     /// What broke the answer off before its end.
@@ -222,6 +224,7 @@ impl RequestFacts<'_> {
         line.text("refusal", self.refusal);
         line.text("shadow", self.shadow);
         line.text("partition", self.partition);
+        line.text("unstored", self.unstored);
         line.text("ended", self.ended);
         line.text("consumer", self.consumer);
         line.text("key", self.key);
@@ -302,6 +305,7 @@ mod tests {
             refusal: "",
             shadow: "",
             partition: "",
+            unstored: "",
             waited: Duration::ZERO,
             ended: "",
             route: "orders",

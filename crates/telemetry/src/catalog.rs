@@ -57,6 +57,14 @@ catalog! {
     LIMIT_SHADOWED = Counter "tidegate_limit_shadowed" ["limit"];
     /// Requests that a limit decided while a region could not be heard that may be serving.
     LIMIT_PARTITIONED = Counter "tidegate_limit_partitioned" ["limit"];
+    /// Requests that a limit in Redis decided without Redis.
+    LIMIT_UNSTORED = Counter "tidegate_limit_unstored" ["limit"];
+    /// Commands to the Redis of limits, by outcome: answered, failed, timed out, and not sent because too many were under way.
+    LIMIT_STORE_COMMANDS = Counter "tidegate_limit_store_commands" ["outcome"];
+    /// Whether this node asks the Redis of limits, or takes it to be down.
+    LIMIT_STORE_UP = Gauge "tidegate_limit_store_up" [];
+    /// Commands to the Redis of limits that wait for an answer, and how many may.
+    LIMIT_STORE_IN_FLIGHT = Gauge "tidegate_limit_store_in_flight" ["state"];
     /// Requests that waited for room in their limits, or for rights of a strict one.
     LIMIT_DELAYED = Counter "tidegate_limit_delayed" ["limit"];
     /// Requests that a limit refused because as many waited for it as may.

@@ -1,11 +1,11 @@
 //! Checks within `world.yaml`.
 
-use tidegate_limit::{Cost, Dimension, LIMITS_PER_REQUEST_MAX};
+use tidegate_limit::{Cost, Dimension, LIMITS_PER_REQUEST_MAX, LimitSpec, StoreKind};
 use tidegate_model::{Diagnostic, Period};
 
 use super::names::{LIMIT, must_be_known, must_be_name};
 use super::routes::check_routes;
-use crate::{Source, WorldSpec};
+use crate::{Source, Spanned, WorldSpec};
 
 pub(crate) fn check_world(world: &WorldSpec, source: &Source, problems: &mut Vec<Diagnostic>) {
     if world.regions.is_empty() {
@@ -21,6 +21,7 @@ pub(crate) fn check_world(world: &WorldSpec, source: &Source, problems: &mut Vec
     }
     check_names(world, source, problems);
     check_limits(world, source, problems);
+    check_redis(world, source, problems);
     check_plans(world, source, problems);
     check_upstreams(world, source, problems);
     check_routes(world, source, problems);
@@ -100,6 +101,24 @@ fn check_limits(world: &WorldSpec, source: &Source, problems: &mut Vec<Diagnosti
                 label,
             ));
         }
+    }
+}
+
+fn check_redis(world: &WorldSpec, source: &Source, problems: &mut Vec<Diagnostic>) {
+    let Some(redis) = &world.redis else {
+        let in_redis = |limit: &&Spanned<LimitSpec>| limit.value.store == StoreKind::Redis;
+        for limit in world.limits.values().filter(in_redis) {
+            let span = source.span(limit.range.clone());
+            let message = "`store: redis`, and no Redis is described";
+            let problem = Diagnostic::error(message, span, "this limit");
+            problems.push(problem.hint("add `redis: { nodes: [redis.internal:6379] }`"));
+        }
+        return;
+    };
+    for (what, hint) in redis.value.contradictions() {
+        let span = source.span(redis.range.clone());
+        let problem = Diagnostic::error(format!("the Redis: {what}"), span, "this section");
+        problems.push(problem.hint(hint));
     }
 }
 

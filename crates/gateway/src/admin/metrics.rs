@@ -136,6 +136,12 @@ fn add_tables(scrape: &mut Scrape, services: &Services) {
         &[],
         services.shared.counters.capacity() as f64,
     );
+    if let Some(store) = &live.store {
+        scrape.gauge(&catalog::LIMIT_STORE_UP, &[], flag(store.is_up()));
+        let (now, most) = store.in_flight();
+        scrape.gauge(&catalog::LIMIT_STORE_IN_FLIGHT, &["now"], now as f64);
+        scrape.gauge(&catalog::LIMIT_STORE_IN_FLIGHT, &["max"], most as f64);
+    }
     let (known, unknown) = services.keys.cached();
     scrape.gauge(&catalog::KEYS_CACHED, &["known"], known as f64);
     scrape.gauge(&catalog::KEYS_CACHED, &["unknown"], unknown as f64);

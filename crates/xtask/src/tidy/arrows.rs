@@ -29,6 +29,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("dns", &["model"]),
     ("net", &["model", "runtime", "telemetry"]),
     ("keystore", &["model", "identity", "telemetry"]),
+    ("limitstore", &["model", "limit", "telemetry"]),
     (
         "proxy",
         &[
@@ -39,6 +40,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "balance",
             "pipeline",
             "keystore",
+            "limitstore",
             "runtime",
             "telemetry",
             "dns",
@@ -66,6 +68,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "dns",
             "net",
             "keystore",
+            "limitstore",
             "proxy",
             "mesh",
             "anycast",
