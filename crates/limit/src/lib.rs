@@ -21,6 +21,7 @@ mod rename;
 mod rights;
 mod row;
 mod share;
+mod sketch;
 mod slot;
 mod spec;
 mod subject;

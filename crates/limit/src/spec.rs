@@ -215,7 +215,7 @@ impl LimitSpec {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TableSpec {
-    /// Subjects counted one by one. Beyond it, further subjects share a few counters and may be
+    /// Subjects counted one by one. Beyond it, further subjects are counted in a sketch and may be
     /// refused early; 72 bytes each, taken at start.
     #[serde(deserialize_with = "subjects")]
     pub subjects_max: usize,

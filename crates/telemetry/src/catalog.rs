@@ -73,8 +73,10 @@ catalog! {
     LIMIT_JUDGED_EXPECTED = Counter "tidegate_limit_judged_expected" ["limit"];
     /// The most that could have been admitted in these windows beyond what is allowed.
     LIMIT_JUDGED_WORST = Counter "tidegate_limit_judged_worst" ["limit"];
-    /// How often a subject found no counter of its own and was counted together with others.
+    /// How often a subject without a counter of its own was counted in the limit's sketch.
     LIMIT_OVERFLOWED = Counter "tidegate_limit_overflowed" [];
+    /// Subjects that lost their own counter to make room, and are counted in the sketch since.
+    LIMIT_EVICTED = Counter "tidegate_limit_evicted" [];
     /// Subjects whose counts are known.
     LIMIT_SUBJECTS = Gauge "tidegate_limit_subjects" ["state"];
     /// Subjects for which there is room.

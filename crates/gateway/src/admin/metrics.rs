@@ -126,6 +126,11 @@ fn add_tables(scrape: &mut Scrape, services: &Services) {
         &[],
         services.shared.counters.overflowed(),
     );
+    scrape.counter(
+        &catalog::LIMIT_EVICTED,
+        &[],
+        services.shared.counters.evicted(),
+    );
     scrape.gauge(
         &catalog::LIMIT_SUBJECTS_MAX,
         &[],
