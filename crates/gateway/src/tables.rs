@@ -3,15 +3,32 @@
 use std::sync::Arc;
 
 use tidegate_balance::Pool;
-use tidegate_config::Loaded;
+use tidegate_config::{AuthenticatorSpec, BY_KEY, EVERYONE, Loaded, Methods, Spanned, WorldSpec};
 use tidegate_identity::Pepper;
 use tidegate_limit::{Limit, Table};
-use tidegate_pipeline::{RouteSpec, Snapshot, SnapshotParts};
+use tidegate_pipeline::{Method, RouteSpec, Snapshot, SnapshotParts};
 use tidegate_proxy::Live;
 use tidegate_route::MatchSpec;
 use tidegate_telemetry::Metrics;
 
 use crate::place::own_region;
+
+/// The methods of a route.
+fn methods(names: &Methods, world: &WorldSpec, limits: &[&String]) -> Vec<Method> {
+    let place = |name: &Spanned<String>| limits.iter().position(|known| **known == name.value);
+    let method = |name: &String| match name.as_str() {
+        BY_KEY => Some(Method::Key),
+        EVERYONE => Some(Method::Anonymous(None)),
+        name => match &world.authenticators.get(name)?.value {
+            AuthenticatorSpec::Anonymous(spec) => {
+                let limits = spec.limits.iter().map(place).collect::<Option<_>>()?;
+                Some(Method::Anonymous(Some(limits)))
+            }
+        },
+    };
+    let all = names.0.iter().map(method);
+    all.collect::<Option<_>>().expect("references were checked")
+}
 
 /// A generation's tables.
 pub(crate) fn live(
@@ -25,10 +42,7 @@ pub(crate) fn live(
     let upstreams: Vec<&String> = world.upstreams.keys().collect();
     let limits: Vec<&String> = world.limits.keys().collect();
     let place = |names: &[&String], name: &str| names.iter().position(|known| *known == name);
-    let route = |(name, text): (
-        &String,
-        &tidegate_config::Spanned<tidegate_config::RouteText>,
-    )| {
+    let route = |(name, text): (&String, &Spanned<tidegate_config::RouteText>)| {
         let text = &text.value;
         Some(RouteSpec {
             name: name.clone(),
@@ -38,7 +52,7 @@ pub(crate) fn live(
                 methods: text.methods,
             },
             upstream: place(&upstreams, &text.upstream.value)?,
-            auth: text.auth,
+            methods: methods(&text.auth.value, world, &limits),
             limits: text
                 .limits
                 .iter()

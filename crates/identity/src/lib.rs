@@ -6,10 +6,16 @@
 
 mod cache;
 mod key;
+mod method;
 mod record;
 mod spec;
+mod token;
+mod verified;
 
 pub use cache::{CacheSpec, KeyCache, Lookup};
 pub use key::{KeyId, KeyText, Malformed, Minted, Pepper};
+pub use method::{Authenticator, Finding};
 pub use record::{Denied, KeyItem, KeyRecord};
-pub use spec::{AuthMethod, KeysSpec};
+pub use spec::KeysSpec;
+pub use token::TokenDenied;
+pub use verified::{Identity, Verified};

@@ -79,7 +79,7 @@ fn every_kind_of_mistake_is_named_with_its_place_and_a_hint() {
         ),
         (
             world("limits: [per-ip]", "limits: [per-key]"),
-            "takes everyone, but is limited per key",
+            "takes everyone, but is limited per caller",
         ),
         (
             world("path: /hello", "path: hello"),
