@@ -83,6 +83,14 @@ fn check_limits(world: &WorldSpec, source: &Source, problems: &mut Vec<Diagnosti
             problems.push(Diagnostic::error(message, span, "this limit"));
         }
         for dimension in limit.value.per.dimensions() {
+            if let Dimension::Claim(claim) = dimension {
+                let message = format!(
+                    "the limit `{name}` counts by the claim `{claim}`, which no method finds out"
+                );
+                let span = source.span(limit.range.clone());
+                let problem = Diagnostic::error(message, span, "all callers would count together");
+                problems.push(problem.hint("use `per: consumer`"));
+            }
             let (what, word) = match dimension {
                 Dimension::Header(word) => ("header", word),
                 Dimension::Cookie(word) => ("cookie", word),
