@@ -82,6 +82,18 @@ fn every_kind_of_mistake_is_named_with_its_place_and_a_hint() {
             "takes everyone, but is limited per caller",
         ),
         (
+            world("auth: none", "auth: [none, key]"),
+            "never comes to what stands behind `none`",
+        ),
+        (
+            world("auth: none", "auth: [kye, none]"),
+            "are known by an unknown method",
+        ),
+        (
+            world("auth: none", "auth: [key, key, none]"),
+            "lists the method `key` twice",
+        ),
+        (
             world("path: /hello", "path: hello"),
             "it must start with a slash",
         ),
