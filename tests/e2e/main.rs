@@ -11,6 +11,7 @@ mod limits;
 mod load;
 mod node;
 mod tls;
+mod tokens;
 mod upstreams;
 
 /// Routes and limits that most tests need.

@@ -5,6 +5,8 @@ use std::fmt;
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use tidegate_identity::JwtSpec;
+
 use crate::Spanned;
 
 /// The method that is always there: API keys, as `keys:` describes them.
@@ -18,6 +20,8 @@ const METHODS_MAX: usize = 8;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AuthenticatorSpec {
+    /// Signed tokens of one issuer.
+    Jwt(Box<JwtSpec>),
     /// Everyone who shows no credential.
     Anonymous(AnonymousSpec),
 }

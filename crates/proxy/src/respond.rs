@@ -103,12 +103,31 @@ fn challenge(headers: &mut HeaderMap, why: Denied, route: &Route, snapshot: &Sna
 }
 
 const fn error_of(why: Denied) -> &'static str {
+    use TokenDenied as T;
+    macro_rules! invalid {
+        ($what:literal) => {
+            concat!(
+                ", error=\"invalid_token\", error_description=\"",
+                $what,
+                "\""
+            )
+        };
+    }
     match why {
-        Denied::Token(TokenDenied::Missing) => "",
-        Denied::Token(TokenDenied::Expired) => {
-            ", error=\"invalid_token\", error_description=\"The token has expired\""
-        }
-        Denied::Token(_) => ", error=\"invalid_token\"",
+        Denied::Token(why) => match why {
+            T::Missing => "",
+            T::Malformed => invalid!("The token is not one signed JWT in compact form"),
+            T::Header => invalid!("The token's header asks for what is not supported"),
+            T::Algorithm => invalid!("The token is signed with an algorithm that is not accepted"),
+            T::UnknownKey => invalid!("The token is signed with an unknown key"),
+            T::Signature => invalid!("The token's signature is wrong"),
+            T::Issuer => invalid!("The token's issuer is not accepted"),
+            T::Audience => invalid!("The token is meant for somebody else"),
+            T::Expired => invalid!("The token has expired"),
+            T::NotYet => invalid!("The token is not valid yet"),
+            T::Claim => invalid!("A claim is missing or not accepted"),
+            T::KeysDown => "",
+        },
         _ => "",
     }
 }

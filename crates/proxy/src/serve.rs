@@ -189,7 +189,12 @@ impl Proxy {
         };
         let (fetched, stale) = match need {
             Need::Key { kid, stale } => (keys.fetch(kid).await, stale),
-            Need::Method { otherwise, .. } => return Err(Refusal::Denied(otherwise)),
+            Need::Method { method, otherwise } => {
+                if !live.tokens.fetch(method.name()).await {
+                    return Err(Refusal::Denied(otherwise));
+                }
+                (true, None)
+            }
         };
         if !fetched {
             return routed.identify_stale(&live.snapshot, stale, pepper, clock.now());

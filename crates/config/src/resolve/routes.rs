@@ -3,7 +3,7 @@
 use tidegate_model::Diagnostic;
 use tidegate_route::{MatchSpec, Table};
 
-use super::auth::{check_methods, takes_everyone};
+use super::auth::{check_claim_limits, check_methods, takes_everyone};
 use super::names::{LIMIT, UPSTREAM, must_be_known};
 use crate::{RouteText, Source, WorldSpec};
 
@@ -11,6 +11,7 @@ pub(super) fn check_routes(world: &WorldSpec, source: &Source, problems: &mut Ve
     for (name, route) in &world.routes {
         check_references(name, &route.value, world, source, problems);
         check_methods(name, &route.value, world, source, problems);
+        check_claim_limits(name, &route.value, world, source, problems);
         check_key_limits(name, &route.value, world, source, problems);
     }
     check_clashes(world, source, problems);

@@ -83,14 +83,6 @@ fn check_limits(world: &WorldSpec, source: &Source, problems: &mut Vec<Diagnosti
             problems.push(Diagnostic::error(message, span, "this limit"));
         }
         for dimension in limit.value.per.dimensions() {
-            if let Dimension::Claim(claim) = dimension {
-                let message = format!(
-                    "the limit `{name}` counts by the claim `{claim}`, which no method finds out"
-                );
-                let span = source.span(limit.range.clone());
-                let problem = Diagnostic::error(message, span, "all callers would count together");
-                problems.push(problem.hint("use `per: consumer`"));
-            }
             let (what, word) = match dimension {
                 Dimension::Header(word) => ("header", word),
                 Dimension::Cookie(word) => ("cookie", word),
@@ -112,8 +104,9 @@ fn check_limits(world: &WorldSpec, source: &Source, problems: &mut Vec<Diagnosti
     let of_methods = world
         .authenticators
         .iter()
-        .map(|(name, spec)| match &spec.value {
-            AuthenticatorSpec::Anonymous(spec) => ("authenticator", name, &spec.limits),
+        .filter_map(|(name, spec)| match &spec.value {
+            AuthenticatorSpec::Anonymous(spec) => Some(("authenticator", name, &spec.limits)),
+            AuthenticatorSpec::Jwt(_) => None,
         });
     for (noun, name, limits) in of_routes.chain(of_methods) {
         if let Some(first_too_many) = limits.get(LIMITS_PER_REQUEST_MAX) {
