@@ -1,9 +1,10 @@
 //! Signed tokens (JWT, RFC 7519): who issued them, for whom, and whether they may be believed.
 //!
 //! [`Jwt`] is the method. A token is taken apart (`compact`, `json`), its claims are judged
-//! (`rules`), its signature is checked by a [`Verify`], and what came of it is remembered (`cache`).
-//! RFC 8725 is followed throughout: algorithms are the operator's choice and never the token's, a key
-//! serves one family of algorithms only, and nothing that a token points at is fetched.
+//! (`rules`), its signature is checked by a [`Verify`], and what came of it is remembered
+//! (`cache`). RFC 8725 is followed throughout: algorithms are the operator's choice and never the
+//! token's, a key serves one family of algorithms only, and nothing that a token points at is
+//! fetched.
 
 mod algorithm;
 mod cache;

@@ -1,6 +1,6 @@
-//! Keeps keys fresh: one task an issuer, which fetches at intervals, and earlier when a token names a
-//! key that is not known. Between two fetches lies a gap, so that made-up names cost the issuer
-//! nothing. While it cannot be asked, the last keys serve on, up to a limit.
+//! Keeps keys fresh: one task an issuer, which fetches at intervals, and earlier when a token names
+//! a key that is not known. Between two fetches lies a gap, so that made-up names cost the issuer
+//! little. While it cannot be asked, the last keys serve on, up to a limit.
 
 use std::sync::Arc;
 use std::time::Duration;
