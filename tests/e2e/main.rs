@@ -13,6 +13,7 @@ mod load;
 mod node;
 mod operator;
 mod tls;
+mod tokens;
 mod upstreams;
 
 /// Routes and limits that most tests need.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 use tidegate_limit::{Algorithm, Decision, Receipt};
-use tidegate_pipeline::{Route, cost_after};
+use tidegate_pipeline::{Terms, cost_after};
 
 use crate::shared::{Live, Shared};
 
@@ -22,10 +22,10 @@ impl Held {
     pub(crate) fn new(
         shared: &Arc<Shared>,
         live: &Arc<Live>,
-        route: &Route,
+        terms: &Terms,
         decision: &Decision,
     ) -> Option<Self> {
-        let all = route.limits.iter().zip(decision.receipts());
+        let all = terms.limits.iter().zip(decision.receipts());
         let receipts: Vec<_> = all
             .filter_map(|(&at, receipt)| Some((at, (*receipt)?)))
             .collect();

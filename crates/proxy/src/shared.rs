@@ -11,6 +11,7 @@ use tidegate_pipeline::Snapshot;
 use tidegate_runtime::Clock;
 use tidegate_telemetry::Metrics;
 use tidegate_telemetry::metrics::{LimitMetrics, PoolMetrics, RouteMetrics};
+use tidegate_tokens::Tokens;
 
 use crate::KeyLookup;
 use crate::patience::Queue;
@@ -20,6 +21,8 @@ use crate::patience::Queue;
 pub struct Live {
     /// The tables.
     pub snapshot: Snapshot,
+    /// Methods that take tokens.
+    pub tokens: Tokens,
     /// Counters of routes, by their place.
     pub(crate) routes: Vec<RouteCounters>,
     /// Counters of limits, by their place.
@@ -43,7 +46,7 @@ const NOWHERE: &str = "-";
 impl Live {
     /// A generation that is ready to serve.
     #[must_use]
-    pub fn new(snapshot: Snapshot, metrics: &Metrics) -> Self {
+    pub fn new(snapshot: Snapshot, tokens: Tokens, metrics: &Metrics) -> Self {
         let counters = |route: &tidegate_pipeline::Route| RouteCounters {
             route: metrics.route(&route.name),
             pool: metrics.pool(&route.pool.name),
@@ -58,6 +61,7 @@ impl Live {
             queues: snapshot.limits.iter().map(|_| Arc::default()).collect(),
             nowhere: metrics.route(NOWHERE),
             snapshot,
+            tokens,
         }
     }
 }

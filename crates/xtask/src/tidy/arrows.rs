@@ -29,6 +29,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("dns", &["model"]),
     ("net", &["model", "runtime", "telemetry"]),
     ("keystore", &["model", "identity", "telemetry"]),
+    ("tokens", &["model", "identity", "runtime", "dns"]),
     (
         "proxy",
         &[
@@ -39,6 +40,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "balance",
             "pipeline",
             "keystore",
+            "tokens",
             "runtime",
             "telemetry",
             "dns",
@@ -66,6 +68,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "dns",
             "net",
             "keystore",
+            "tokens",
             "proxy",
             "mesh",
             "anycast",
@@ -86,6 +89,7 @@ pub(super) const PURE: &[&str] = &[
 const PURE_FRIENDS: &[&str] = &[
     "annotate-snippets",
     "arc-swap",
+    "base64",
     "bytes",
     "crdts",
     "foca",
@@ -98,6 +102,7 @@ const PURE_FRIENDS: &[&str] = &[
     "rand_pcg",
     "saphyr-parser",
     "serde",
+    "serde_json",
     "sha2",
     "subtle",
     "thiserror",
