@@ -14,6 +14,7 @@ mod node;
 mod operator;
 mod redis;
 mod tls;
+mod tokens;
 mod upstreams;
 
 /// Routes and limits that most tests need.

@@ -190,6 +190,7 @@ fn values(snapshot: &Snapshot, by: &Dimension, keys: &[ListedKey]) -> Option<Vec
         | Dimension::Network(_)
         | Dimension::Header(_)
         | Dimension::Cookie(_)
+        | Dimension::Claim(_)
         | Dimension::Host
         | Dimension::Method => None,
     }

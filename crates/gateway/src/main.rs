@@ -30,6 +30,7 @@ use clap::Parser;
 
 fn main() -> ExitCode {
     tidegate_net::install_crypto();
+    tidegate_tokens::install_crypto();
     match cli::Cli::parse().run() {
         Ok(code) => code,
         Err(error) => {

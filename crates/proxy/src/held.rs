@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::HeaderMap;
 use tidegate_limit::{Algorithm, Ask, Decision, Receipt, StoreReceipt};
 use tidegate_model::Now;
-use tidegate_pipeline::{Route, cost_after};
+use tidegate_pipeline::{Terms, cost_after};
 
 use crate::shared::{Live, Shared};
 
@@ -25,11 +25,11 @@ impl Held {
     pub(crate) fn new(
         shared: &Arc<Shared>,
         live: &Arc<Live>,
-        route: &Route,
+        terms: &Terms,
         decision: &Decision,
         stored: Vec<(usize, StoreReceipt)>,
     ) -> Option<Self> {
-        let all = route.limits.iter().zip(decision.receipts());
+        let all = terms.limits.iter().zip(decision.receipts());
         let receipts: Vec<_> = all
             .filter_map(|(&at, receipt)| Some((at, (*receipt)?)))
             .collect();

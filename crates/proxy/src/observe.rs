@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::Method;
-use tidegate_identity::KeyRecord;
+use tidegate_identity::Identity;
 use tidegate_model::Now;
 use tidegate_net::{ConnFacts, Protocol};
 use tidegate_pipeline::RequestId;
@@ -34,7 +34,7 @@ pub(crate) struct Story {
     pub(crate) client: Option<IpAddr>,
     /// The route's place.
     pub(crate) route: Option<usize>,
-    pub(crate) key: Option<Arc<KeyRecord>>,
+    pub(crate) caller: Option<Identity>,
     pub(crate) status: u16,
     pub(crate) refusal: &'static str,
     pub(crate) endpoint: Option<Arc<str>>,
@@ -78,7 +78,7 @@ impl Story {
             host: String::new(),
             client: None,
             route: None,
-            key: None,
+            caller: None,
             status: 0,
             refusal: "",
             endpoint: None,
@@ -149,8 +149,9 @@ impl Drop for Story {
             refusal: self.refusal,
             ended,
             route,
-            consumer: self.key.as_ref().map_or("", |key| &key.consumer),
-            key: self.key.as_ref().map_or("", |key| key.kid.as_str()),
+            consumer: self.caller.as_ref().map_or("", Identity::consumer),
+            key: self.caller.as_ref().map_or("", Identity::account),
+            auth: self.caller.as_ref().map_or("", Identity::method),
             endpoint: self.endpoint.as_deref().unwrap_or_default(),
             shadow: self.shadow.as_deref().unwrap_or_default(),
             partition: self.partition,

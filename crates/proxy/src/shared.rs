@@ -12,6 +12,7 @@ use tidegate_pipeline::Snapshot;
 use tidegate_runtime::Clock;
 use tidegate_telemetry::Metrics;
 use tidegate_telemetry::metrics::{LimitMetrics, PoolMetrics, RouteMetrics};
+use tidegate_tokens::Tokens;
 
 use crate::KeyLookup;
 use crate::patience::Queue;
@@ -21,6 +22,8 @@ use crate::patience::Queue;
 pub struct Live {
     /// The tables.
     pub snapshot: Snapshot,
+    /// Methods that take tokens.
+    pub tokens: Tokens,
     /// Counters of routes, by their place.
     pub(crate) routes: Vec<RouteCounters>,
     /// Counters of limits, by their place.
@@ -46,7 +49,12 @@ const NOWHERE: &str = "-";
 impl Live {
     /// A generation that is ready to serve.
     #[must_use]
-    pub fn new(snapshot: Snapshot, metrics: &Metrics, store: Option<Arc<Store>>) -> Self {
+    pub fn new(
+        snapshot: Snapshot,
+        tokens: Tokens,
+        metrics: &Metrics,
+        store: Option<Arc<Store>>,
+    ) -> Self {
         let counters = |route: &tidegate_pipeline::Route| RouteCounters {
             route: metrics.route(&route.name),
             pool: metrics.pool(&route.pool.name),
@@ -62,6 +70,7 @@ impl Live {
             store,
             nowhere: metrics.route(NOWHERE),
             snapshot,
+            tokens,
         }
     }
 }

@@ -175,6 +175,6 @@ fn left_open(known: &Known<'_, '_>, ask: &Ask<'_>, at: usize) -> Option<(usize, 
         amount: ask.amount,
         cost: ask.cost,
     };
-    let place = known.route().limits[at];
+    let place = known.terms().limits[at];
     matches!(ask.limit.cost, Cost::Response { .. }).then_some((place, receipt))
 }

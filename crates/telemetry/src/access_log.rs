@@ -185,8 +185,10 @@ pub struct RequestFacts<'r> {
     pub route: &'r str,
     /// Who holds the key.
     pub consumer: &'r str,
-    /// The key's public part.
+    /// The key's public part, or a token's method and subject.
     pub key: &'r str,
+    /// The method that the caller is known by.
+    pub auth: &'r str,
     /// The service's endpoint that answered, or was tried last.
     pub endpoint: &'r str,
     /// Endpoints tried.
@@ -228,6 +230,7 @@ impl RequestFacts<'_> {
         line.text("ended", self.ended);
         line.text("consumer", self.consumer);
         line.text("key", self.key);
+        line.text("auth", self.auth);
         line.text("endpoint", self.endpoint);
         if self.attempts > 0 {
             let _ok = write!(line, ",\"attempts\":{}", self.attempts);
@@ -311,6 +314,7 @@ mod tests {
             route: "orders",
             consumer: "acme",
             key: "",
+            auth: "",
             endpoint: "",
             attempts: 1,
             bytes_in: 0,

@@ -113,6 +113,12 @@ catalog! {
     KEYS_CACHED = Gauge "tidegate_keys_cached" ["kind"];
     /// Look-ups of keys in the store.
     KEY_LOOKUPS = Counter "tidegate_key_lookups" ["outcome"];
+    /// Tokens by what came of them: found in the cache, verified, or why not.
+    TOKENS = Counter "tidegate_tokens" ["authenticator", "result"];
+    /// Verified tokens that are remembered.
+    TOKENS_CACHED = Gauge "tidegate_tokens_cached" ["authenticator"];
+    /// Fetches of issuers' keys, by how they ended.
+    TOKEN_KEY_FETCHES = Counter "tidegate_token_key_fetches" ["authenticator", "outcome"];
     /// Entries of the replicated key ledger.
     LEDGER_ENTRIES = Gauge "tidegate_ledger_entries" [];
     /// Nodes known, by region and whether they are taken for alive.

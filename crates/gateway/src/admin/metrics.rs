@@ -145,6 +145,15 @@ fn add_tables(scrape: &mut Scrape, services: &Services) {
     let (known, unknown) = services.keys.cached();
     scrape.gauge(&catalog::KEYS_CACHED, &["known"], known as f64);
     scrape.gauge(&catalog::KEYS_CACHED, &["unknown"], unknown as f64);
+    for (name, counts, keyring, cached) in live.tokens.all() {
+        for (result, count) in counts.all() {
+            scrape.counter(&catalog::TOKENS, &[name, result], count);
+        }
+        scrape.gauge(&catalog::TOKENS_CACHED, &[name], cached as f64);
+        for (outcome, count) in keyring.fetches() {
+            scrape.counter(&catalog::TOKEN_KEY_FETCHES, &[name, outcome], count);
+        }
+    }
     for pool in &live.snapshot.pools {
         for endpoint in &pool.endpoints {
             let fit = flag(endpoint.is_fit());

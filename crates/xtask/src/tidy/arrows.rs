@@ -30,6 +30,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("net", &["model", "runtime", "telemetry"]),
     ("keystore", &["model", "identity", "telemetry"]),
     ("limitstore", &["model", "limit", "telemetry"]),
+    ("tokens", &["model", "identity", "runtime", "dns"]),
     (
         "proxy",
         &[
@@ -41,6 +42,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "pipeline",
             "keystore",
             "limitstore",
+            "tokens",
             "runtime",
             "telemetry",
             "dns",
@@ -69,6 +71,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "net",
             "keystore",
             "limitstore",
+            "tokens",
             "proxy",
             "mesh",
             "anycast",
@@ -89,6 +92,7 @@ pub(super) const PURE: &[&str] = &[
 const PURE_FRIENDS: &[&str] = &[
     "annotate-snippets",
     "arc-swap",
+    "base64",
     "bytes",
     "crdts",
     "foca",
@@ -101,6 +105,7 @@ const PURE_FRIENDS: &[&str] = &[
     "rand_pcg",
     "saphyr-parser",
     "serde",
+    "serde_json",
     "sha2",
     "subtle",
     "thiserror",
