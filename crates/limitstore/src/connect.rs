@@ -38,8 +38,8 @@ pub struct Target {
 }
 
 enum Kind {
-    Single(Client),
-    Cluster(ClusterClient),
+    Single(Box<Client>),
+    Cluster(Box<ClusterClient>),
 }
 
 /// A connection. Clones share it.
@@ -134,14 +134,14 @@ fn client(
             true => builder.tls(TlsMode::Secure).certs(certificates),
             false => builder,
         };
-        return Ok(Kind::Cluster(builder.build()?));
+        return Ok(Kind::Cluster(Box::new(builder.build()?)));
     }
     let first = nodes.swap_remove(0);
     let client = match spec.tls {
         true => Client::build_with_tls(first, certificates)?,
         false => Client::open(first)?,
     };
-    Ok(Kind::Single(client))
+    Ok(Kind::Single(Box::new(client)))
 }
 
 /// A slot may just be moving to another node.

@@ -1,5 +1,10 @@
 //! A real Redis decides as the table does, whatever is asked.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a test outside of any runtime waits for a real server"
+)]
+
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;

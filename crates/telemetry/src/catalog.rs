@@ -59,7 +59,8 @@ catalog! {
     LIMIT_PARTITIONED = Counter "tidegate_limit_partitioned" ["limit"];
     /// Requests that a limit in Redis decided without Redis.
     LIMIT_UNSTORED = Counter "tidegate_limit_unstored" ["limit"];
-    /// Commands to the Redis of limits, by outcome: answered, failed, timed out, and not sent because too many were under way.
+    /// Commands to the Redis of limits, by outcome: answered, failed, timed out, and not sent
+    /// because too many were under way.
     LIMIT_STORE_COMMANDS = Counter "tidegate_limit_store_commands" ["outcome"];
     /// Whether this node asks the Redis of limits, or takes it to be down.
     LIMIT_STORE_UP = Gauge "tidegate_limit_store_up" [];
