@@ -12,7 +12,9 @@ mod limits;
 mod load;
 mod node;
 mod operator;
+mod redis;
 mod tls;
+mod tokens;
 mod upstreams;
 
 /// Routes and limits that most tests need.

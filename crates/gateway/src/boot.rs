@@ -20,6 +20,7 @@ use tidegate_pipeline::Refusal;
 use tidegate_proxy::{KeyLookup, Probes, Proxy, Shared};
 use tidegate_runtime::{Clock, CoreThread, Handle, Stop, Tasks, drive, mailbox, spawn_core};
 use tidegate_telemetry::{AccessLog, Cell, Metrics};
+use tidegate_tokens::{Around, Tokens};
 
 use crate::admin;
 use crate::announce::{open_vip, speaker};
@@ -31,7 +32,7 @@ use crate::keys::Keys;
 use crate::options::Options;
 use crate::place::{Place, listed_nodes, own_region};
 use crate::services::Services;
-use crate::tables::live;
+use crate::tables::{live, tokens_spec};
 
 /// Threads of the control plane: gossip goes on while one of them scrapes.
 const CONTROL_THREADS: usize = 2;
@@ -93,14 +94,25 @@ pub(crate) fn start(options: Options) -> Result<Running, String> {
         .map_err(|error| format!("the admin door cannot open on {}: {error}", place.admin))?;
 
     let (cluster, inbox) = mailbox::<Node>();
+    let dns = control.block_on(async { Dns::system() });
+    let around = Around {
+        dns: dns.clone(),
+        clock,
+        control: control.handle().clone(),
+        folder: options.data.clone(),
+    };
+    let tokens = Tokens::build(tokens_spec(&loaded.world), &Tokens::default(), &around)?;
     let shared = share(
         &loaded,
+        tokens,
+        dns,
         pepper.clone(),
         &store,
         &metrics,
         clock,
         &control,
         &cluster,
+        &data,
     )?;
     let links = (options.lab || options.wan).then(|| Arc::new(distances(&loaded, options.wan)));
     let keys = Keys::new(
@@ -201,18 +213,23 @@ pub(crate) fn start(options: Options) -> Result<Running, String> {
 }
 
 /// What all cores share.
+#[expect(clippy::too_many_arguments, reason = "parts of a node, each made once")]
 fn share(
     loaded: &Loaded,
+    tokens: Tokens,
+    dns: Dns,
     pepper: Pepper,
     store: &Embedded,
     metrics: &Arc<Metrics>,
     clock: Clock,
     control: &tokio::runtime::Runtime,
     cluster: &Handle<Node>,
+    data: &DataFolder,
 ) -> Result<Arc<Shared>, String> {
     let counters = Arc::new(Table::new(loaded.world.counters));
     let cache = Arc::new(KeyCache::new(loaded.world.keys.cache));
-    let live = live(loaded, &pepper, &counters, metrics)?;
+    let redis = crate::store::store(loaded, data, None, metrics, control.handle())?;
+    let live = live(loaded, tokens, &pepper, &counters, metrics, redis)?;
     let lookup = KeyLookup::new(
         Arc::new(store.clone()),
         Arc::clone(&cache),
@@ -221,7 +238,6 @@ fn share(
         control.handle().clone(),
     );
     let cluster = cluster.clone();
-    let dns = control.block_on(async { Dns::system() });
     Ok(Arc::new(Shared {
         live: ArcSwap::from_pointee(live),
         cache,

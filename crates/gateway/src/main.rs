@@ -20,6 +20,7 @@ mod quotas;
 mod reload;
 mod services;
 mod shutdown;
+mod store;
 mod systemd;
 mod tables;
 
@@ -29,6 +30,7 @@ use clap::Parser;
 
 fn main() -> ExitCode {
     tidegate_net::install_crypto();
+    tidegate_tokens::install_crypto();
     match cli::Cli::parse().run() {
         Ok(code) => code,
         Err(error) => {

@@ -45,13 +45,3 @@ fn env<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::E
         )))
     }
 }
-
-/// How callers of a route are known.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AuthMethod {
-    /// By API key; without a good one the request is refused.
-    Key,
-    /// Not at all: everyone may call.
-    None,
-}

@@ -38,6 +38,15 @@ struct Block {
     slots: Box<[Slot]>,
 }
 
+impl Block {
+    fn new(limit: LimitId) -> Self {
+        Self {
+            limit,
+            slots: (0..CELLS).map(|_| Slot::default()).collect(),
+        }
+    }
+}
+
 /// A cell: which limit's, by its place in the table, and which of its cells.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Cell {
@@ -54,10 +63,7 @@ impl Sketches {
 
     /// The slots of a subject's cells; takes memory for them if that was not done yet.
     pub(crate) fn cells(&self, limit: usize, id: LimitId, subject: SubjectKey) -> [&Slot; ROWS] {
-        let block = self.blocks[limit].get_or_init(|| Block {
-            limit: id.of_cells(),
-            slots: (0..CELLS).map(|_| Slot::default()).collect(),
-        });
+        let block = self.blocks[limit].get_or_init(|| Block::new(id.of_cells()));
         numbers(subject).map(|number| &block.slots[number])
     }
 
@@ -84,10 +90,7 @@ impl Sketches {
     pub(crate) fn admit(&self, limit: usize, cells: LimitId, key: SubjectKey) -> Option<Cell> {
         let number = (key.raw() ^ cells.0).checked_sub(1)?;
         let number = usize::try_from(number).ok().filter(|n| *n < CELLS)?;
-        self.blocks[limit].get_or_init(|| Block {
-            limit: cells,
-            slots: (0..CELLS).map(|_| Slot::default()).collect(),
-        });
+        self.blocks[limit].get_or_init(|| Block::new(cells));
         Some(Cell { limit, number })
     }
 

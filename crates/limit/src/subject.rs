@@ -11,7 +11,8 @@ use tidegate_model::Period;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::{
-    Algorithm, Cost, Enforce, LimitSpec, Mode, OnPartition, Per, Scope, WindowSpec, Windows,
+    Algorithm, Cost, Enforce, LimitSpec, Mode, OnPartition, OnStoreDown, Per, Scope, StoreKind,
+    WindowSpec, Windows,
 };
 
 /// What a limit is called between nodes: a hash of what may not change while counts are kept (name,
@@ -110,6 +111,10 @@ pub struct Limit {
     pub on_partition: OnPartition,
     /// Whether it only reports what it would refuse.
     pub shadow: bool,
+    /// Where it is counted.
+    pub store: StoreKind,
+    /// What holds while its store does not answer.
+    pub on_store_down: OnStoreDown,
 }
 
 /// A silent node's leases count for so long, if the limit does not say.
@@ -140,6 +145,8 @@ impl Limit {
             scope: spec.scope,
             on_partition: spec.on_partition,
             shadow: spec.shadow,
+            store: spec.store,
+            on_store_down: spec.on_store_down,
         }
     }
 }

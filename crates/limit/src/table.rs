@@ -10,9 +10,11 @@ use tidegate_model::Now;
 mod cells;
 mod control;
 mod place;
+mod stored;
 
 pub(crate) use self::control::Registered;
 use self::place::{Held, Place};
+pub use self::stored::StoreReceipt;
 use crate::bucket::Bucket;
 use crate::buckets::Buckets;
 use crate::rename::Renames;

@@ -57,6 +57,15 @@ catalog! {
     LIMIT_SHADOWED = Counter "tidegate_limit_shadowed" ["limit"];
     /// Requests that a limit decided while a region could not be heard that may be serving.
     LIMIT_PARTITIONED = Counter "tidegate_limit_partitioned" ["limit"];
+    /// Requests that a limit in Redis decided without Redis.
+    LIMIT_UNSTORED = Counter "tidegate_limit_unstored" ["limit"];
+    /// Commands to the Redis of limits, by outcome: answered, failed, timed out, and not sent
+    /// because too many were under way.
+    LIMIT_STORE_COMMANDS = Counter "tidegate_limit_store_commands" ["outcome"];
+    /// Whether this node asks the Redis of limits, or takes it to be down.
+    LIMIT_STORE_UP = Gauge "tidegate_limit_store_up" [];
+    /// Commands to the Redis of limits that wait for an answer, and how many may.
+    LIMIT_STORE_IN_FLIGHT = Gauge "tidegate_limit_store_in_flight" ["state"];
     /// Requests that waited for room in their limits, or for rights of a strict one.
     LIMIT_DELAYED = Counter "tidegate_limit_delayed" ["limit"];
     /// Requests that a limit refused because as many waited for it as may.
@@ -105,6 +114,12 @@ catalog! {
     KEYS_CACHED = Gauge "tidegate_keys_cached" ["kind"];
     /// Look-ups of keys in the store.
     KEY_LOOKUPS = Counter "tidegate_key_lookups" ["outcome"];
+    /// Tokens by what came of them: found in the cache, verified, or why not.
+    TOKENS = Counter "tidegate_tokens" ["authenticator", "result"];
+    /// Verified tokens that are remembered.
+    TOKENS_CACHED = Gauge "tidegate_tokens_cached" ["authenticator"];
+    /// Fetches of issuers' keys, by how they ended.
+    TOKEN_KEY_FETCHES = Counter "tidegate_token_key_fetches" ["authenticator", "outcome"];
     /// Entries of the replicated key ledger.
     LEDGER_ENTRIES = Gauge "tidegate_ledger_entries" [];
     /// Nodes known, by region and whether they are taken for alive.

@@ -30,6 +30,8 @@ pub struct Metrics {
     pub mesh: MeshMetrics,
     /// What fetches keys.
     pub keys: KeyMetrics,
+    /// The Redis of limits.
+    pub store: StoreMetrics,
     /// The access log.
     pub log: LogMetrics,
     /// Configurations loaded and refused.
@@ -78,6 +80,8 @@ pub struct LimitCells {
     pub shadowed: Cell,
     /// Decided while a region could not be heard.
     pub partitioned: Cell,
+    /// Decided without the limit's store.
+    pub unstored: Cell,
     /// Waited for room.
     pub delayed: Cell,
     /// Could not wait, because too many did.
@@ -203,6 +207,14 @@ pub struct KeyMetrics {
     pub lookups: [Cell; 4],
 }
 
+/// What is counted of commands to the Redis of limits: answered, failed, timed out, and not sent
+/// because too many were under way.
+#[derive(Debug, Default)]
+pub struct StoreMetrics {
+    /// By outcome.
+    pub commands: [Cell; 4],
+}
+
 /// What is counted of the access log.
 #[derive(Debug, Default)]
 pub struct LogMetrics {
@@ -260,6 +272,7 @@ impl Metrics {
             refusals: Labelled::new(refusals, cores),
             mesh: MeshMetrics::default(),
             keys: KeyMetrics::default(),
+            store: StoreMetrics::default(),
             log: LogMetrics::default(),
             reloads: Default::default(),
         }
@@ -320,6 +333,11 @@ impl Metrics {
                 &catalog::LIMIT_PARTITIONED,
                 &[name],
                 limit.sum(|cells| cells.partitioned.get()),
+            );
+            scrape.counter(
+                &catalog::LIMIT_UNSTORED,
+                &[name],
+                limit.sum(|cells| cells.unstored.get()),
             );
             scrape.counter(
                 &catalog::LIMIT_DELAYED,
@@ -387,6 +405,10 @@ impl Metrics {
                 .zip(["found", "unknown", "failed", "turned_away"])
         {
             scrape.counter(&catalog::KEY_LOOKUPS, &[outcome], cell.get());
+        }
+        let outcomes = ["answered", "failed", "timed_out", "full"];
+        for (cell, outcome) in self.store.commands.iter().zip(outcomes) {
+            scrape.counter(&catalog::LIMIT_STORE_COMMANDS, &[outcome], cell.get());
         }
         scrape.counter(&catalog::LOG_WRITTEN, &[], self.log.written.get());
         scrape.counter(&catalog::LOG_DROPPED, &[], self.log.dropped.get());

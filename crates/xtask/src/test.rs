@@ -27,6 +27,7 @@ struct Tally {
 }
 
 pub(crate) fn run(root: &Path, args: &Args) -> Result<bool, String> {
+    tools::ensure(&[tools::REDIS])?;
     if !args.quick {
         tools::ensure(&[tools::CC, tools::CURL, tools::WRK, tools::IP])?;
     }

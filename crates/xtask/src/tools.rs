@@ -50,6 +50,13 @@ pub(crate) const NGINX: Tool = Tool {
     why: "the proxy to compare with",
 };
 
+/// The store that limits may be counted in.
+pub(crate) const REDIS: Tool = Tool {
+    program: "redis-server",
+    package: "redis-server",
+    why: "the store that limits may be counted in, and its command line",
+};
+
 /// A C compiler.
 pub(crate) const CC: Tool = Tool {
     program: "cc",

@@ -136,9 +136,24 @@ fn add_tables(scrape: &mut Scrape, services: &Services) {
         &[],
         services.shared.counters.capacity() as f64,
     );
+    if let Some(store) = &live.store {
+        scrape.gauge(&catalog::LIMIT_STORE_UP, &[], flag(store.is_up()));
+        let (now, most) = store.in_flight();
+        scrape.gauge(&catalog::LIMIT_STORE_IN_FLIGHT, &["now"], now as f64);
+        scrape.gauge(&catalog::LIMIT_STORE_IN_FLIGHT, &["max"], most as f64);
+    }
     let (known, unknown) = services.keys.cached();
     scrape.gauge(&catalog::KEYS_CACHED, &["known"], known as f64);
     scrape.gauge(&catalog::KEYS_CACHED, &["unknown"], unknown as f64);
+    for (name, counts, keyring, cached) in live.tokens.all() {
+        for (result, count) in counts.all() {
+            scrape.counter(&catalog::TOKENS, &[name, result], count);
+        }
+        scrape.gauge(&catalog::TOKENS_CACHED, &[name], cached as f64);
+        for (outcome, count) in keyring.fetches() {
+            scrape.counter(&catalog::TOKEN_KEY_FETCHES, &[name, outcome], count);
+        }
+    }
     for pool in &live.snapshot.pools {
         for endpoint in &pool.endpoints {
             let fit = flag(endpoint.is_fit());

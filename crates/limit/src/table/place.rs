@@ -123,6 +123,15 @@ impl Place<'_> {
         }
     }
 
+    /// Counts a cost that a store has admitted, full or not.
+    pub(super) fn record(&self, cost: u32) {
+        if let Held::Tokens { bucket, now, .. } = self.held {
+            self.slot.spill(bucket, now, cost, now);
+        }
+        self.slot.charge(self.window.ix, cost);
+        self.count_also(cost);
+    }
+
     /// Counts what was taken in the subject's other cells too, full or not.
     fn count_also(&self, cost: u32) {
         for slot in self.also.iter().flatten() {
@@ -175,6 +184,7 @@ impl Place<'_> {
             admitted,
             shadow: self.shadow,
             partition: self.partition,
+            unstored: None,
             awaits_rights: !admitted && matches!(self.held, Held::Rights { dry: false, .. }),
             amount: self.amount,
             remaining,

@@ -29,6 +29,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("dns", &["model"]),
     ("net", &["model", "runtime", "telemetry"]),
     ("keystore", &["model", "identity", "telemetry"]),
+    ("limitstore", &["model", "limit", "telemetry"]),
+    ("tokens", &["model", "identity", "runtime", "dns"]),
     (
         "proxy",
         &[
@@ -39,6 +41,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "balance",
             "pipeline",
             "keystore",
+            "limitstore",
+            "tokens",
             "runtime",
             "telemetry",
             "dns",
@@ -66,6 +70,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "dns",
             "net",
             "keystore",
+            "limitstore",
+            "tokens",
             "proxy",
             "mesh",
             "anycast",
@@ -86,6 +92,7 @@ pub(super) const PURE: &[&str] = &[
 const PURE_FRIENDS: &[&str] = &[
     "annotate-snippets",
     "arc-swap",
+    "base64",
     "bytes",
     "crdts",
     "foca",
@@ -98,6 +105,7 @@ const PURE_FRIENDS: &[&str] = &[
     "rand_pcg",
     "saphyr-parser",
     "serde",
+    "serde_json",
     "sha2",
     "subtle",
     "thiserror",
