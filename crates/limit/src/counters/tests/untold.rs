@@ -22,7 +22,7 @@ fn nodes(names: &[&str], algorithm: Algorithm) -> Vec<Node> {
 fn admitted_and_told(node: &Node, now: Now) -> (u32, u32) {
     let subject = node.subject("k");
     let window = Window::at(now.wall, Duration::from_secs(60)).ix;
-    let Some(slot) = node.table.admit_subject(subject, node.ix, false) else {
+    let Some(slot) = node.table.own_slot(subject) else {
         return (0, 0);
     };
     let admitted = node.table.slot(slot).own(window).admitted;
