@@ -13,6 +13,7 @@ use tidegate_steer::{Controller, Input, Other, State, View};
 
 use crate::border::elect;
 use crate::codec::decode;
+use crate::complaints::Complaints;
 use crate::membership::{Change, Membership, Pool};
 use crate::outbox::{Effect, Notice, Outbox, Peer};
 use crate::relay::{Hop, Relay};
@@ -104,7 +105,7 @@ pub struct Node {
     steer: Controller,
     pulse_at: Mono,
     repeat_at: Mono,
-    undecodable: u64,
+    complaints: Complaints,
     out: Outbox,
 }
 
@@ -135,7 +136,7 @@ impl Node {
             steer: Controller::new(spec.node.clone(), spec.steer, now),
             pulse_at: now.mono,
             repeat_at: now.mono + REPEAT,
-            undecodable: 0,
+            complaints: Complaints::new(now.mono),
             out: Outbox::default(),
             random,
             spec,
@@ -168,7 +169,7 @@ impl Node {
 
     fn receive(&mut self, from: &NodeId, bytes: &[u8], one_way: Duration, now: Now) {
         let Ok(message) = decode(bytes) else {
-            self.undecodable += 1;
+            self.complaints.undecodable(from);
             return;
         };
         let audience = self.audience(from);
@@ -182,13 +183,13 @@ impl Node {
                 self.region_pool.receive(&packet, now.mono);
             }
             // From another region: not for us, and a bug or a forgery over there.
-            Message::SwimRegion(_) => self.undecodable += 1,
+            Message::SwimRegion(_) => self.complaints.undecodable(from),
             Message::SwimWorld(packet) => {
                 if let Some(pool) = &mut self.world_pool {
                     pool.receive(&packet, now.mono);
                 }
             }
-            Message::Counts(batch) => self.replicator.counts(&batch, audience, one_way, now),
+            Message::Counts(batch) => self.take_in(from, &batch, one_way, now),
             Message::Pulse {
                 heard,
                 reports,
@@ -221,7 +222,7 @@ impl Node {
                 parts,
                 batch,
             } => {
-                self.replicator.counts(&batch, audience, one_way, now);
+                self.take_in(from, &batch, one_way, now);
                 self.replicator
                     .answered(from, settled, part, parts, &mut self.out);
             }
@@ -339,6 +340,12 @@ impl Node {
         let me = borders.get(&self.spec.node);
         let heard = self.borders_heard.keys().chain(me).cloned().collect();
         self.replicator.set_voices(heard, now.mono);
+    }
+
+    fn take_in(&mut self, from: &NodeId, batch: &Batch, one_way: Duration, now: Now) {
+        let audience = self.audience(from);
+        let report = self.replicator.counts(batch, audience, one_way, now);
+        self.complaints.rows(from, report);
     }
 
     // Rights of strict limits.
@@ -562,6 +569,7 @@ impl Node {
             seeds,
             generation,
             steer,
+            sync,
             ..
         } = spec;
         self.spec = ClusterSpec {
@@ -570,6 +578,7 @@ impl Node {
             seeds,
             generation,
             steer,
+            sync,
             ..self.spec.clone()
         };
         self.steer.reconfigure(self.spec.steer);
@@ -669,6 +678,9 @@ impl Machine for Node {
             // Whoever was unsteady may be steady by now.
             self.reelect(now);
             self.pulse(now);
+            if let Some((from, what)) = self.complaints.poll(now.mono) {
+                self.out.notice(Notice::Unusable { from, what });
+            }
         }
         self.replicator.wake(&self.peers, now, &mut self.out);
         self.settle(now);

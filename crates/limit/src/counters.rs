@@ -17,6 +17,7 @@ mod history;
 mod inspect;
 mod judged;
 mod packer;
+mod rate;
 mod subject;
 mod untold;
 mod voice;
@@ -235,10 +236,9 @@ impl Counters {
         let subject = subject_entry(&mut self.subjects, key, slot, limit, now.mono);
         let slot = self.table.slot(slot);
         let own = Own::of(slot, terms, subject, window);
-        subject.decay(now.mono);
+        subject.rate.pass(now.mono);
         subject.tally(window.ix, own.count, own.before);
-        let rate = subject.rate(TOLD);
-        subject.rows[0].rate = rate;
+        subject.rows[0].rate = subject.rate.per_second(TOLD);
         let (window, admitted) = match terms.algorithm {
             Algorithm::Concurrency => subject.rows[0].next_word(slot.held()),
             _ => (window.ix, own.count),
@@ -262,11 +262,8 @@ impl Counters {
                 self.hot.remove(&key);
                 continue;
             };
-            subject.decay(now.mono);
-            let rate = match subject.rate(0.0) {
-                rate if rate < 0.5 => 0.0,
-                rate => rate,
-            };
+            subject.rate.pass(now.mono);
+            let rate = subject.rate.settled();
             let limit = usize::from(subject.limit.0);
             let own = &mut subject.rows[0];
             own.rate = rate;

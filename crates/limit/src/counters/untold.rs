@@ -8,7 +8,7 @@
 use tidegate_model::Now;
 
 use super::export::enqueue;
-use super::subject::{ActorRow, Subject, worth_telling};
+use super::subject::{ActorRow, Subject};
 use super::{Audience, Counters, RETELL};
 use crate::line::HORIZON;
 use crate::slot::Slot;
@@ -198,7 +198,7 @@ impl Counters {
             || flow >= allowance
                 && in_all >= RATE_MATTERS * f64::from(terms.amount)
                 && is_open(terms, headroom, is_full, window, way);
-        let rate_due = matters && worth_telling(rate, row.told_rate);
+        let rate_due = matters && subject.rate.differs(rate, row.told_rate);
         let count_due = || match own.untold(row, terms, window) {
             0 => false,
             untold => f64::from(untold) >= allowance,
