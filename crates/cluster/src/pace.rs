@@ -30,7 +30,7 @@ pub struct SyncSpec {
 impl Default for SyncSpec {
     fn default() -> Self {
         Self {
-            region_budget: ByteSize::from_bytes(100_000),
+            region_budget: ByteSize::from_bytes(1_000_000),
             world_budget: ByteSize::from_bytes(1_000_000),
             slowest: Period::from_millis(100),
         }

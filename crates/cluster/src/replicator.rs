@@ -1,9 +1,10 @@
 //! Which counts go to whom, and when.
 //!
 //! News waits 10 ms for company on its way to the region's nodes and 20 ms on its way to other
-//! regions, where only border nodes send it; longer when there is much of it (`pace.rs`). What is lost on the way is found by comparing digests
-//! every two seconds. A node that has just started asks for everything first, and counts as fit
-//! only once it has been answered or nobody is there to ask.
+//! regions, where only border nodes send it; longer when there is much of it (`pace.rs`). What is
+//! lost on the way is found by comparing digests every two seconds. A node that has just started
+//! asks for everything first, and counts as fit only once it has been answered or nobody is there
+//! to ask.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

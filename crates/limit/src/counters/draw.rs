@@ -167,9 +167,9 @@ impl Drawing<'_> {
         told
     }
 
-    /// Until when all is known that the row's actor admitted, but for what it may keep back. Whoever
-    /// admits more says so: if others of its region were heard since, and it was not, it had nothing
-    /// to say.
+    /// Until when all is known that the row's actor admitted, but for what it may keep back.
+    /// Whoever admits more says so: if others of its region were heard since, and it was not, it
+    /// had nothing to say.
     fn known_until(&self, row: &ActorRow) -> Mono {
         let Some(region) = self.actors.region(row.actor) else {
             return row.as_of;

@@ -70,6 +70,7 @@ impl Own {
         way_s: f64,
         now: Now,
     ) -> u32 {
+        // Once to be heard, and once more, lest the last words before the limit be old ones.
         let coming = (f64::from(slot.line().slope) + rate) * way_s;
         let left = self.headroom(slot, terms, window, now);
         left.saturating_sub(coming as u32)
