@@ -54,7 +54,7 @@ impl Own {
         Self {
             count: Count {
                 admitted: count.admitted.saturating_sub(given),
-                ..count
+                offered: count.offered.saturating_sub(given),
             },
             before: slot.own_before(window.ix).saturating_sub(given_before),
         }
