@@ -7,6 +7,7 @@
 //! simulator.
 
 mod border;
+mod clocks;
 mod codec;
 mod complaints;
 mod hearing;

@@ -24,6 +24,8 @@ pub enum Message {
         reports: Vec<NodeReport>,
         /// A digest of the sender's whole ledger.
         ledger: u64,
+        /// What the sender's wall clock shows, in microseconds since the Unix epoch.
+        wall_us: u64,
     },
     /// What I know of counts. Tell me what you know that differs.
     CountsDigest {

@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tidegate_limit::{Audience, Batch, RightsTo, RightsWord, Table};
-use tidegate_model::{Machine, Mono, NodeId, Now, RegionId, Seed as RandomSeed};
+use tidegate_model::{Machine, Mono, NodeId, Now, RegionId, Seed as RandomSeed, Wall};
 use tidegate_steer::{Controller, Input, Other, State, View};
 
 use crate::border::elect;
+use crate::clocks::Clocks;
 use crate::codec::decode;
 use crate::complaints::Complaints;
 use crate::membership::{Change, Membership, Pool};
@@ -20,7 +21,7 @@ use crate::relay::{Hop, Relay};
 use crate::replicator::{Peers, Replicator};
 use crate::report::Bulletin;
 use crate::resets::{Reset, Resets, Taken};
-use crate::spec::{BORDER_SILENT_AFTER, PULSE};
+use crate::spec::{BORDER_SILENT_AFTER, COMPARE_CLOCKS, PULSE};
 use crate::steady::Steady;
 use crate::{ClusterSpec, Entry, Ledger, Message, NodeFacts, Seed};
 
@@ -106,6 +107,10 @@ pub struct Node {
     pulse_at: Mono,
     repeat_at: Mono,
     complaints: Complaints,
+    clocks: Clocks,
+    /// By how many microseconds most nodes' clocks are ahead of ours, and when that is asked next.
+    apart_us: Option<i64>,
+    compare_clocks_at: Mono,
     out: Outbox,
 }
 
@@ -137,6 +142,9 @@ impl Node {
             pulse_at: now.mono,
             repeat_at: now.mono + REPEAT,
             complaints: Complaints::new(now.mono),
+            clocks: Clocks::default(),
+            apart_us: None,
+            compare_clocks_at: now.mono + COMPARE_CLOCKS,
             out: Outbox::default(),
             random,
             spec,
@@ -194,7 +202,10 @@ impl Node {
                 heard,
                 reports,
                 ledger,
+                wall_us,
             } => {
+                let said = Wall::from_unix_micros(wall_us);
+                self.clocks.hear(from, said, one_way, now.mono);
                 for entry in heard.iter().filter(|_| audience == Audience::Mates) {
                     let age = one_way + Duration::from_millis(u64::from(entry.age_ms));
                     self.replicator.hear(&entry.region, now.mono - age);
@@ -325,10 +336,22 @@ impl Node {
                     heard,
                     reports,
                     ledger: self.ledger.root(),
+                    wall_us: now.wall.unix_micros(),
                 };
                 self.out.send(peers, &pulse, false);
             }
         }
+    }
+
+    fn compare_clocks(&mut self, now: Now) {
+        if now.mono < self.compare_clocks_at {
+            return;
+        }
+        self.compare_clocks_at = now.mono + COMPARE_CLOCKS;
+        self.apart_us = self.clocks.apart_us(now);
+        self.out.push(Effect::Clocks {
+            apart_us: self.apart_us,
+        });
     }
 
     /// Shares the telling of other regions with the border nodes that are heard.
@@ -678,6 +701,7 @@ impl Machine for Node {
             // Whoever was unsteady may be steady by now.
             self.reelect(now);
             self.pulse(now);
+            self.compare_clocks(now);
             if let Some((from, what)) = self.complaints.poll(now.mono) {
                 self.out.notice(Notice::Unusable { from, what });
             }

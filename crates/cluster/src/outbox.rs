@@ -31,6 +31,12 @@ pub enum Effect {
     Keep(Batch),
     /// Keep these entries of the ledger, and act on them.
     Learned(Vec<Entry>),
+    /// Set the wall clock: once a second, with the number of microseconds that the clocks of most
+    /// nodes are ahead of ours. `None` if nobody can say.
+    Clocks {
+        /// Ahead of ours; negative if behind.
+        apart_us: Option<i64>,
+    },
     /// Tell the operator.
     Notice(Notice),
 }

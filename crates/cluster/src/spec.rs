@@ -37,6 +37,8 @@ pub(crate) const PULSE: Duration = Duration::from_millis(200);
 /// A border node that was not heard for so long, three pulses, is not relied on to tell other
 /// regions.
 pub(crate) const BORDER_SILENT_AFTER: Duration = Duration::from_millis(600);
+/// How often clocks are compared.
+pub(crate) const COMPARE_CLOCKS: Duration = Duration::from_secs(1);
 /// How often hot subjects are looked at again.
 pub(crate) const REFRESH: Duration = Duration::from_millis(50);
 /// How often a part of the table is swept.

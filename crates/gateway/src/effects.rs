@@ -36,7 +36,21 @@ impl Hands {
                 let keys = self.keys.clone();
                 tokio::spawn(async move { keys.learn(entries).await });
             }
+            Effect::Clocks { apart_us } => self.set_clock(apart_us),
             Effect::Notice(notice) => log(&notice),
+        }
+    }
+
+    fn set_clock(&self, apart_us: Option<i64>) {
+        let (_, followed) = self.clock.state();
+        let set = self.clock.discipline(apart_us);
+        match set.system_behind_us {
+            Some(us) if !followed => tracing::warn!(
+                behind_ms = us / 1_000,
+                "This machine's clock is off from those of most nodes: the node goes by theirs. Is NTP running?"
+            ),
+            None if followed => tracing::info!("This machine's clock is right again."),
+            Some(_) | None => {}
         }
     }
 

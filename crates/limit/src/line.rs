@@ -24,7 +24,8 @@ pub(crate) struct Line {
     /// Requests a second that others are offered. It outlives the window: what is asked before its
     /// end is asked after.
     pub(crate) slope: f32,
-    /// What a later window starts from: the shares of regions that cannot be heard.
+    /// What a later window starts from: the shares of regions that cannot be heard, and what others
+    /// whose clocks are ahead have admitted in it.
     pub(crate) roll: u32,
     /// The part of all that is offered that is offered to others.
     pub(crate) share: Share,

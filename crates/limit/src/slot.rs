@@ -53,6 +53,12 @@ const fn unpack_roll(word: u64) -> (u32, Share, u16) {
     (roll, Share((rest >> 16) as u16), rest as u16)
 }
 
+/// Whether a word's window is so far ahead that the clock must have been set back: cores that only
+/// read their clocks at slightly different moments are one window apart at most.
+const fn is_ahead(word: u64, window: WindowIx) -> bool {
+    unpack(word).0 > window.0.saturating_add(1)
+}
+
 /// The count in `window`, given a word that may hold an earlier one.
 #[inline]
 const fn count_in(word: u64, window: WindowIx) -> u32 {
@@ -93,7 +99,10 @@ impl Slot {
         let count = |word| {
             // A core whose clock reading is older than another's must not open a window again that
             // was left behind.
-            let window = WindowIx(unpack(word).0.max(window.0));
+            let window = match is_ahead(word, window) {
+                true => window,
+                false => WindowIx(unpack(word).0.max(window.0)),
+            };
             pack(window.0, count_in(word, window).saturating_add(cost))
         };
         let counted = self
@@ -133,12 +142,22 @@ impl Slot {
         }
     }
 
+    /// Forgets windows that are far ahead of `window`, because the clock was set back. Returns
+    /// whether there were any. Not for rights: what was spent of them in `window` is not known any
+    /// more.
+    pub(crate) fn reopen(&self, window: WindowIx) -> bool {
+        let back = |word| is_ahead(word, window).then(|| pack(window.0, 0));
+        self.admitted.fetch_update(SeqCst, SeqCst, back).is_ok()
+    }
+
     /// Remembers what an older window came to, before `window` takes its place.
     #[inline]
     fn keep(&self, word: u64, window: WindowIx) {
         if unpack(word).0 < window.0 && word != 0 {
             // A later window is a larger word, and so is a larger count in the same.
-            self.before.fetch_max(word, SeqCst);
+            let keep = |held: u64| (held < word || is_ahead(held, window)).then_some(word);
+            // Otherwise it is held already.
+            let _kept = self.before.fetch_update(SeqCst, SeqCst, keep);
         }
     }
 
@@ -352,6 +371,24 @@ mod tests {
                 offered: 1 + 5 + 1 - 2
             }
         );
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_finds_its_window_open() {
+        let slot = Slot::default();
+        slot.ask(WindowIx(90), 4);
+        assert_eq!(slot.admit(WindowIx(90), 1, 2), Ok(0));
+        assert!(!slot.reopen(WindowIx(89)), "a core that lags");
+        assert_eq!(slot.admit(WindowIx(91), 1, 2), Ok(0));
+        // An hour earlier.
+        slot.ask(WindowIx(30), 1);
+        assert_eq!(slot.admit(WindowIx(30), 2, 2), Err(0), "rights stay spent");
+        assert!(slot.reopen(WindowIx(30)) && !slot.reopen(WindowIx(30)));
+        assert_eq!(slot.admit(WindowIx(30), 2, 2), Ok(0));
+        assert_eq!(slot.admit(WindowIx(30), 1, 2), Err(2));
+        assert_eq!(slot.own(WindowIx(30)).offered, 3);
+        assert_eq!(slot.admit(WindowIx(31), 1, 2), Ok(0));
+        assert_eq!(slot.own_before(WindowIx(31)), 2);
     }
 
     #[test]

@@ -381,7 +381,11 @@ impl<'p> World<'p> {
                         );
                     }
                 }
-                Effect::Keep(_) | Effect::Learned(_) | Effect::Notice(_) => {}
+                // Of clocks the plan decides.
+                Effect::Clocks { .. }
+                | Effect::Keep(_)
+                | Effect::Learned(_)
+                | Effect::Notice(_) => {}
             }
         }
         let SimNode { alive, life, .. } = &mut self.nodes[node];

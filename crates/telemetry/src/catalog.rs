@@ -147,6 +147,14 @@ catalog! {
     MESH_DROPPED = Counter "tidegate_mesh_dropped" ["reason"];
     /// Links to other nodes that are up.
     MESH_LINKS = Gauge "tidegate_mesh_links" [];
+    /// How far the node's wall clock is ahead of this machine's. Not zero while the machine's is off
+    /// from those of most nodes, or was.
+    CLOCK_AHEAD_SECONDS = Gauge "tidegate_clock_ahead_seconds" [];
+    /// How far the clocks of most nodes are ahead of this node's; absent with fewer than two peers.
+    CLOCK_APART_SECONDS = Gauge "tidegate_clock_apart_seconds" [];
+    /// Whether this machine's clock is off and the node goes by those of most nodes: 1 or 0. Alert
+    /// on 1.
+    CLOCK_FOLLOWS_PEERS = Gauge "tidegate_clock_follows_peers" [];
     /// Lines of the access log that were dropped because the destination was too slow.
     LOG_DROPPED = Counter "tidegate_access_log_dropped" [];
     /// Lines of the access log written.

@@ -43,6 +43,7 @@ impl Node {
             },
             packets_rejected: self.region_pool.rejected() + world_rejected,
             undecodable: unusable.undecodable,
+            clock_apart_ms: self.apart_us.map(|us| us / 1_000),
         }
     }
 

@@ -53,6 +53,12 @@ fn add_cluster(scrape: &mut Scrape, services: &Services, status: &ClusterStatus)
         &["swim_rejected"],
         status.packets_rejected,
     );
+    let (ahead_us, follows) = services.clock.state();
+    scrape.gauge(&catalog::CLOCK_AHEAD_SECONDS, &[], ahead_us as f64 / 1e6);
+    scrape.gauge(&catalog::CLOCK_FOLLOWS_PEERS, &[], flag(follows));
+    if let Some(ms) = status.clock_apart_ms {
+        scrape.gauge(&catalog::CLOCK_APART_SECONDS, &[], ms as f64 / 1_000.0);
+    }
     scrape.gauge(&catalog::LEDGER_ENTRIES, &[], status.ledger_entries as f64);
     for region in &status.regions {
         let name = region.region.as_str();

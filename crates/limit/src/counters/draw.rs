@@ -48,6 +48,8 @@ struct Told {
     seen: f64,
     /// Admitted in the one before.
     before: u32,
+    /// Admitted in the next one, by those whose clocks are ahead.
+    next: f64,
     /// Offered in this window.
     offered: f64,
     /// Offered a second, by those that still speak.
@@ -98,12 +100,17 @@ impl Drawing<'_> {
         let own = self
             .history
             .map_or(0, |history| history.at(self.now - then, self.window.ix));
+        // What a clock that is ahead calls the next window is now: a sliding limit counts it.
+        let early = match self.terms.algorithm {
+            Algorithm::Sliding => told.next,
+            _ => 0.0,
+        };
         Line {
             window: self.window.ix,
-            base: whole(told.seen + told.untold + silent.now - self.doubt(&told, &silent)),
+            base: whole(told.seen + early + told.untold + silent.now - self.doubt(&told, &silent)),
             from_ms: millis(self.now - age),
             slope: told.slope as f32,
-            roll: whole(silent.anew),
+            roll: whole(silent.anew + told.next),
             share: Share::of(told.slope, self.subject.rows[0].rate),
             own,
             before: told.before,
@@ -190,6 +197,8 @@ impl Drawing<'_> {
     fn add_counts(&self, row: &ActorRow, told: &mut Told) {
         let count = row.row.count_at(self.window.ix);
         told.seen += f64::from(count.admitted);
+        let next = row.row.count_at(self.window.ix.next());
+        told.next += f64::from(next.admitted);
         told.offered += f64::from(count.offered);
         if self.terms.algorithm == Algorithm::Sliding {
             let before = row.row.count_at(self.window.ix.previous()).admitted;

@@ -2,11 +2,13 @@ mod kinds;
 mod room;
 mod strict;
 mod untold;
+mod worst;
 
 use std::num::NonZeroU32;
 
 use proptest::prelude::*;
-use tidegate_model::{Epoch, Mono, NodeId, Wall};
+use rand::RngExt;
+use tidegate_model::{Epoch, Mono, NodeId, Seed, Wall};
 
 use super::*;
 use crate::digest::shard_of;
@@ -15,6 +17,40 @@ use crate::{
     Algorithm, Ask, Batch, Delta, Group, Limit, LimitId, LimitSpec, Scope, TableSpec, Update,
     Window, WindowIx,
 };
+
+/// What may happen, with where and how much.
+type Step = (u8, u8, u8);
+
+/// Looks for the steps that score most: from random ones, changing some and keeping what is no
+/// worse. Returns the most that was found.
+fn search(seed: u64, score: impl Fn(&[Step]) -> u32) -> u32 {
+    let mut rng = Seed::new(seed).rng();
+    let mut step = || {
+        let number: u32 = rng.random();
+        let [what, place, how, pick] = number.to_le_bytes();
+        ((what, place, how), pick)
+    };
+    let mut best: Vec<Step> = (0..30).map(|_| step().0).collect();
+    let mut most = score(&best);
+    for _ in 0..600 {
+        let mut steps = best.clone();
+        for _ in 0..3 {
+            let (new, pick) = step();
+            let at = usize::from(pick) % steps.len();
+            match new.2 % 3 {
+                0 => steps[at] = new,
+                1 if steps.len() < 60 => steps.insert(at, new),
+                _ if steps.len() > 5 => drop(steps.remove(at)),
+                _ => steps.swap(0, at),
+            }
+        }
+        let found = score(&steps);
+        if found >= most {
+            (best, most) = (steps, found);
+        }
+    }
+    most
+}
 
 /// A node's limiter: table and counters, and how it would be asked.
 struct Node {

@@ -13,7 +13,7 @@ use super::{Audience, Counters, RETELL};
 use crate::line::HORIZON;
 use crate::slot::Slot;
 use crate::table::Registered;
-use crate::{Algorithm, Count, Mode, Scope, SubjectKey, Window};
+use crate::{Algorithm, Count, Mode, Row, Scope, SubjectKey, Window};
 
 /// All nodes together keep back less than this part of what is left of a limit.
 const UNTOLD: f64 = 0.5;
@@ -101,6 +101,10 @@ impl Own {
 
     /// Makes the row say all of it.
     fn publish(self, row: &mut ActorRow, window: Window) {
+        if row.row.newest() > window.ix.next() {
+            // The clock was set back. Nobody has believed what was told of that future.
+            row.row = Row::default();
+        }
         let before = Count {
             admitted: self.before,
             offered: 0,

@@ -116,7 +116,10 @@ impl Place<'_> {
     pub(super) fn take(&self, cost: u32) -> Verdict {
         let taken = match self.held {
             Held::Requests { room, .. } | Held::Rights { room, .. } => {
-                let admitted = self.slot.admit(self.window.ix, cost, room);
+                let mut admitted = self.slot.admit(self.window.ix, cost, room);
+                if admitted.is_err() && self.reopens() {
+                    admitted = self.slot.admit(self.window.ix, cost, room);
+                }
                 let left = |before| room.saturating_sub(before);
                 admitted.map(left).map_err(left)
             }
@@ -144,6 +147,12 @@ impl Place<'_> {
             }
             Err(left) => self.verdict(cost, false, left),
         }
+    }
+
+    /// Whether the slot was far in the future, and is not any more.
+    #[cold]
+    fn reopens(&self) -> bool {
+        matches!(self.held, Held::Requests { .. }) && self.slot.reopen(self.window.ix)
     }
 
     /// Counts a cost that a store has admitted, full or not.

@@ -222,9 +222,6 @@ fn a_subject_without_a_slot_is_refused_rather_than_counted_with_others() {
     assert!(refused.count() > 500);
 }
 
-/// What may happen, with where and how much.
-type Step = (u8, u8, u8);
-
 /// Plays steps; checks that no window ever holds more than the amount, and, if clocks agree, no
 /// stretch of a window's length as a sliding limit sees it.
 fn play(
@@ -232,7 +229,7 @@ fn play(
     amount: u32,
     skews: &[i64],
     steps: &[Step],
-) -> Result<(), TestCaseError> {
+) -> Result<u32, TestCaseError> {
     let mut world = World::new(strict(algorithm, amount));
     world.skew_ms = skews.to_vec();
     for &(what, place, how) in steps {
@@ -282,7 +279,17 @@ fn play(
             );
         }
     }
-    Ok(())
+    Ok(world.admitted.into_values().max().unwrap_or_default())
+}
+
+#[test]
+fn an_adversary_who_searches_finds_all_that_strict_admits_and_not_one_more() {
+    for seed in 1..=2 {
+        let most = search(seed, |steps| {
+            play(Algorithm::Fixed, 30, &[0; 6], steps).expect("never one too many")
+        });
+        assert!((20..=30).contains(&most), "{most}");
+    }
 }
 
 proptest! {
