@@ -46,8 +46,8 @@ pub struct ClusterStatus {
     pub packets_rejected: u64,
     /// Messages that could not be read.
     pub undecodable: u64,
-    /// By how many milliseconds the clocks of most nodes are ahead of this one's; unknown with fewer
-    /// than two peers.
+    /// By how many milliseconds the clocks of most nodes are ahead of this one's; unknown with
+    /// fewer than two peers.
     #[serde(default)]
     pub clock_apart_ms: Option<i64>,
 }

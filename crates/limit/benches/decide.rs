@@ -1,4 +1,5 @@
-//! What a decision costs, beside `governor` (keyed, dashmap): `cargo bench -p tidegate-limit`.
+//! What a decision costs, beside `governor` (keyed, dashmap): `cargo bench -p tidegate-limit`. With
+//! `limitador` (in memory) as well, which takes minutes to build: `peers/`.
 //!
 //! Every contender hashes the subject's name and decides for all subjects in one shuffled order,
 //! so that caches are missed as they are in service. They take turns, and the median of the rounds
@@ -44,6 +45,8 @@ fn side_by_side(subjects: usize) {
             "governor",
             Box::new(|names| count(names, |name| governor.check_key(name).is_ok())),
         ),
+        #[cfg(limitador)]
+        ("limitador", limitador()),
         (
             "sliding",
             ours(subjects, Algorithm::Sliding, Mode::Fast, false),
@@ -90,6 +93,29 @@ fn side_by_side(subjects: usize) {
             own / peer
         );
     }
+}
+
+/// Limitador's storage in memory, asked as its documentation shows: with a context a request.
+#[cfg(limitador)]
+fn limitador<'c>() -> Run<'c> {
+    use std::collections::HashMap;
+
+    use limitador::limit::{Context, Limit as Counted, Namespace};
+
+    let limiter = limitador::RateLimiter::new(4_000_000);
+    let customer = "customer".try_into().expect("an expression");
+    let amount = u64::from(AMOUNT.get());
+    let limit = Counted::new("api", amount, 1, vec![], vec![customer]);
+    assert!(limiter.add_limit(limit), "the first of its name");
+    let namespace = Namespace::from("api");
+    Box::new(move |names| {
+        count(names, |name| {
+            let context: Context<'_> =
+                HashMap::from([("customer".to_owned(), name.clone())]).into();
+            let said = limiter.check_rate_limited_and_update(&namespace, &context, 1);
+            !said.expect("a storage in memory answers").limited
+        })
+    })
 }
 
 /// Our table with one limit.

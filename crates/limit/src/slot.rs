@@ -20,8 +20,8 @@ pub(crate) struct Slot {
     admitted: AtomicU64,
     /// An earlier window and requests admitted here in it: the one before, if anything was.
     before: AtomicU64,
-    /// Window and requests asked for here in it beyond those admitted, so that an admitted one costs
-    /// one write; of leases, all that were asked for.
+    /// Window and requests asked for here in it beyond those admitted, so that an admitted one
+    /// costs one write; of leases, all that were asked for.
     unmet: AtomicU64,
     /// Which limit, and the amount that applies.
     terms: AtomicU64,

@@ -147,8 +147,8 @@ catalog! {
     MESH_DROPPED = Counter "tidegate_mesh_dropped" ["reason"];
     /// Links to other nodes that are up.
     MESH_LINKS = Gauge "tidegate_mesh_links" [];
-    /// How far the node's wall clock is ahead of this machine's. Not zero while the machine's is off
-    /// from those of most nodes, or was.
+    /// How far the node's wall clock is ahead of this machine's. Not zero while the machine's is
+    /// off from those of most nodes, or was.
     CLOCK_AHEAD_SECONDS = Gauge "tidegate_clock_ahead_seconds" [];
     /// How far the clocks of most nodes are ahead of this node's; absent with fewer than two peers.
     CLOCK_APART_SECONDS = Gauge "tidegate_clock_apart_seconds" [];

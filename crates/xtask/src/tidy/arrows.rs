@@ -90,6 +90,7 @@ pub(super) const PURE: &[&str] = &[
 
 /// Crates of others that only decide or hold data: pure crates may use them.
 const PURE_FRIENDS: &[&str] = &[
+    "arrayvec",
     "annotate-snippets",
     "arc-swap",
     "base64",
