@@ -2,6 +2,7 @@
 
 mod anycast;
 mod bad_input;
+mod callers;
 mod cli;
 mod failover;
 mod keys;

@@ -27,6 +27,8 @@ pub enum Behaviour {
     Overruns,
     /// With the request's body, after having read all of it.
     Echoes,
+    /// With the request's head, as it came.
+    ShowsHead,
     /// 200 after so many milliseconds.
     Slow(u64),
     /// 200, and says in `x-tokens` that it cost seven.
@@ -123,7 +125,9 @@ async fn serve(
                 return None;
             }
             Behaviour::Overruns => b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhelloHTTP/1.1 200 OK\r\nevil: 1\r\n\r\n",
-            Behaviour::Echoes => {
+            Behaviour::Echoes | Behaviour::ShowsHead => {
+                let shown = behaviour == Behaviour::ShowsHead;
+                let body = if shown { head.clone().into_bytes() } else { body };
                 let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
                 stream.write_all(head.as_bytes()).await.ok()?;
                 stream.write_all(&body).await.ok()?;

@@ -1,6 +1,7 @@
 //! Checks across values: names that refer to nothing, addresses that clash, rules that contradict.
 
 mod auth;
+mod caller;
 mod names;
 mod regions;
 mod routes;

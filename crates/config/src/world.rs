@@ -8,7 +8,7 @@ use tidegate_cluster::SyncSpec;
 use tidegate_identity::KeysSpec;
 use tidegate_limit::{LimitSpec, RedisSpec, TableSpec};
 use tidegate_model::ByteSize;
-use tidegate_pipeline::PlanSpec;
+use tidegate_pipeline::{CallerSpec, PlanSpec};
 use tidegate_route::{HostPattern, MethodSet, PathPattern};
 use tidegate_steer::SteerSpec;
 
@@ -38,6 +38,9 @@ pub struct WorldSpec {
     /// Further methods of knowing callers, by name.
     #[serde(default)]
     pub authenticators: BTreeMap<String, Spanned<AuthenticatorSpec>>,
+    /// What services are told of callers.
+    #[serde(default)]
+    pub caller: Spanned<CallerSpec>,
     /// How fast nodes announce and withdraw themselves.
     #[serde(default)]
     pub steer: SteerSpec,
@@ -83,6 +86,9 @@ pub struct RouteText {
     /// The largest body that a client may send.
     #[serde(default = "body_max")]
     pub body_max: ByteSize,
+    /// Whether the service sees the credential.
+    #[serde(default)]
+    pub forward_credential: bool,
 }
 
 const fn any_method() -> MethodSet {

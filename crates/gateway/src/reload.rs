@@ -17,7 +17,7 @@ use crate::files::load_region;
 use crate::place::{Place, listed_nodes};
 use crate::services::Services;
 use crate::store::store;
-use crate::tables::{live, tokens_spec};
+use crate::tables::{live, signer, tokens_spec};
 
 /// What came of a reload.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -75,9 +75,11 @@ async fn try_reload(services: &Arc<Services>) -> Result<Reloaded, String> {
     let tokens = tokio::task::spawn_blocking(move || Tokens::build(spec, &before.tokens, &around))
         .await
         .map_err(|error| error.to_string())??;
+    let signer = signer(&loaded.world, &services.options.data)?;
     let fresh = live(
         &loaded,
         tokens,
+        signer,
         &shared.pepper,
         &shared.counters,
         &services.metrics,

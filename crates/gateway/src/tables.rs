@@ -1,5 +1,6 @@
 //! A checked configuration into the tables that requests meet.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use tidegate_balance::Pool;
@@ -11,7 +12,7 @@ use tidegate_pipeline::{Method, RouteSpec, Snapshot, SnapshotParts};
 use tidegate_proxy::Live;
 use tidegate_route::MatchSpec;
 use tidegate_telemetry::Metrics;
-use tidegate_tokens::{Tokens, TokensSpec};
+use tidegate_tokens::{Signer, Tokens, TokensSpec};
 
 use crate::place::own_region;
 
@@ -33,7 +34,7 @@ fn methods(names: &Methods, world: &WorldSpec, limits: &[&String], tokens: &Toke
     all.collect::<Option<_>>().expect("references were checked")
 }
 
-/// The methods that take tokens, with the claims that limits ask for.
+/// The methods that take tokens, with the claims that somebody asks for.
 pub(crate) fn tokens_spec(world: &WorldSpec) -> TokensSpec {
     let methods = world
         .authenticators
@@ -50,16 +51,28 @@ pub(crate) fn tokens_spec(world: &WorldSpec) -> TokensSpec {
         Dimension::Claim(name) => Some(name.clone()),
         _ => None,
     });
+    let claims = claims.chain(world.caller.value.claims().cloned());
     TokensSpec {
         methods: methods.collect(),
         claims: claims.collect(),
     }
 }
 
+/// What signs assertions, if services want any. Reads its keys.
+///
+/// # Errors
+/// A sentence, if they cannot be used.
+pub(crate) fn signer(world: &WorldSpec, folder: &Path) -> Result<Option<Signer>, String> {
+    let spec = world.caller.value.assertion.clone();
+    let signer = spec.map(|spec| Signer::load(spec, folder)).transpose();
+    signer.map_err(|why| format!("the keys of assertions: {why}"))
+}
+
 /// A generation's tables.
 pub(crate) fn live(
     loaded: &Loaded,
     tokens: Tokens,
+    signer: Option<Signer>,
     pepper: &Pepper,
     counters: &Table,
     metrics: &Metrics,
@@ -87,6 +100,7 @@ pub(crate) fn live(
                 .map(|limit| place(&limits, &limit.value))
                 .collect::<Option<_>>()?,
             body_max: text.body_max,
+            forward_credential: text.forward_credential,
         })
     };
     let pool = |name: &&String| {
@@ -126,9 +140,10 @@ pub(crate) fn live(
             .map(|(name, plan)| (name.clone(), plan.value.clone()))
             .collect(),
         keys: world.keys.clone(),
+        caller: world.caller.value.clone(),
         subject_seed: pepper.derive("limit subjects"),
     };
     let snapshot = Snapshot::build(parts, counters)
         .map_err(|error| format!("the configuration cannot run: {error:?}"))?;
-    Ok(Live::new(snapshot, tokens, metrics, store))
+    Ok(Live::new(snapshot, tokens, signer, metrics, store))
 }

@@ -5,7 +5,10 @@
 //! never prints a credential. Tokens are taken apart and judged in `token`; whether a signature is
 //! right a [`Verify`] says, which a shell brings.
 
+mod assertion;
+mod authorization;
 mod cache;
+mod digest_cache;
 mod halves;
 mod key;
 mod method;
@@ -14,7 +17,9 @@ mod spec;
 mod token;
 mod verified;
 
+pub use assertion::{AssertionSpec, Statement};
 pub use cache::{CacheSpec, KeyCache, Lookup};
+pub use digest_cache::{Digest, DigestCache};
 pub use key::{KeyId, KeyText, Malformed, Minted, Pepper};
 pub use method::{Authenticator, Finding};
 pub use record::{Denied, KeyItem, KeyRecord};

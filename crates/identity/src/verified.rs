@@ -75,6 +75,47 @@ impl Identity {
         }
     }
 
+    /// Who it is in the words of whoever issued the credential: the account without the method's
+    /// name. Two methods may say the same of different callers.
+    #[must_use]
+    pub fn subject(&self) -> &str {
+        match &self.0 {
+            Who::Key(record) => record.kid.as_str(),
+            Who::Verified(verified) => {
+                let rest = verified.account.strip_prefix(&*verified.method);
+                let subject = rest.and_then(|rest| rest.strip_prefix(':'));
+                subject.unwrap_or(&verified.account)
+            }
+        }
+    }
+
+    /// What the credential may be used for.
+    #[must_use]
+    pub fn scopes(&self) -> &[String] {
+        match &self.0 {
+            Who::Key(_) => &[],
+            Who::Verified(verified) => &verified.scopes,
+        }
+    }
+
+    /// Roles and groups. API keys have none.
+    #[must_use]
+    pub fn roles(&self) -> &[String] {
+        match &self.0 {
+            Who::Key(_) => &[],
+            Who::Verified(verified) => &verified.roles,
+        }
+    }
+
+    /// From when on the credential is refused, in seconds since the Unix epoch.
+    #[must_use]
+    pub fn expires_unix_secs(&self) -> Option<u64> {
+        match &self.0 {
+            Who::Key(record) => record.expires_unix_secs,
+            Who::Verified(verified) => verified.expires_unix_secs,
+        }
+    }
+
     /// Who it is, as operators name them.
     #[must_use]
     pub fn consumer(&self) -> &str {

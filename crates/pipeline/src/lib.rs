@@ -6,6 +6,7 @@
 //! table turns refusals into statuses. Nothing here awaits; what must be waited for is asked for
 //! with [`Identified::Ask`].
 
+mod caller;
 mod cost;
 mod forward;
 mod hygiene;
@@ -17,6 +18,7 @@ mod spine;
 mod subject;
 mod terms;
 
+pub use caller::{Caller, CallerSpec, Fact};
 pub use cost::cost_after;
 pub use forward::{Forwarding, RequestId, forward_request, forward_response};
 pub use hygiene::{Origin, arrive};

@@ -8,6 +8,7 @@
 mod attempt;
 mod body;
 mod held;
+mod introduce;
 mod lookup;
 mod observe;
 mod patience;

@@ -13,8 +13,8 @@ use tidegate_identity::Identity;
 use tidegate_limit::{Decision, OnPartition, OnStoreDown, StoreReceipt};
 use tidegate_net::{Busy, ConnFacts, Protocol, ServeRequest};
 use tidegate_pipeline::{
-    Admitted, Forwarding, Identified, Known, Method, Need, Origin, Refusal, RequestId, Routed,
-    Terms, arrive, forward_request, forward_response,
+    Admitted, Forwarding, Identified, Known, Need, Origin, Refusal, RequestId, Routed, Terms,
+    arrive, forward_request, forward_response,
 };
 use tidegate_telemetry::RequestFacts;
 use tidegate_telemetry::metrics::Cut;
@@ -22,6 +22,7 @@ use tidegate_telemetry::metrics::Cut;
 use crate::attempt::Errand;
 use crate::body::Answer;
 use crate::held::Held;
+use crate::introduce::{introduce, publish, published};
 use crate::observe::Story;
 use crate::patience::{Waiting, pause};
 use crate::proxy::Proxy;
@@ -49,6 +50,9 @@ impl Proxy {
             id,
             now,
         );
+        if let Some(keys) = published(&live, &head) {
+            return publish(keys.clone(), story, busy);
+        }
         let mut limits = None;
         let admitted = self
             .admit(&live, &head, &conn, &mut story, &mut limits)
@@ -275,7 +279,7 @@ impl Proxy {
             route,
             target,
             host,
-            caller: _,
+            caller,
         } = admitted;
         let counters = &live.routes[route.ix];
         let spec = &route.pool.spec;
@@ -291,13 +295,10 @@ impl Proxy {
             secure: conn.secure,
             host: &host,
             request_id: &story.id,
-            key_header: route
-                .methods
-                .iter()
-                .any(|method| matches!(method, Method::Key))
-                .then_some(&live.snapshot.keys.header),
         };
         forward_request(&mut head.headers, head.version, &forwarding);
+        let now = self.shared.clock.now().wall;
+        introduce(live, &mut head.headers, route, caller.as_ref(), now);
         head.uri = target.into();
         head.version = Version::HTTP_11;
         let upload = Rc::new(UploadFacts::default());

@@ -12,7 +12,7 @@ use tidegate_pipeline::Snapshot;
 use tidegate_runtime::Clock;
 use tidegate_telemetry::Metrics;
 use tidegate_telemetry::metrics::{LimitMetrics, PoolMetrics, RouteMetrics};
-use tidegate_tokens::Tokens;
+use tidegate_tokens::{Signer, Tokens};
 
 use crate::KeyLookup;
 use crate::patience::Queue;
@@ -24,6 +24,8 @@ pub struct Live {
     pub snapshot: Snapshot,
     /// Methods that take tokens.
     pub tokens: Tokens,
+    /// Signs what services are told of callers.
+    pub signer: Option<Signer>,
     /// Counters of routes, by their place.
     pub(crate) routes: Vec<RouteCounters>,
     /// Counters of limits, by their place.
@@ -52,6 +54,7 @@ impl Live {
     pub fn new(
         snapshot: Snapshot,
         tokens: Tokens,
+        signer: Option<Signer>,
         metrics: &Metrics,
         store: Option<Arc<Store>>,
     ) -> Self {
@@ -71,6 +74,7 @@ impl Live {
             nowhere: metrics.route(NOWHERE),
             snapshot,
             tokens,
+            signer,
         }
     }
 }

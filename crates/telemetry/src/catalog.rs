@@ -123,6 +123,8 @@ catalog! {
     TOKENS_CACHED = Gauge "tidegate_tokens_cached" ["authenticator"];
     /// Fetches of issuers' keys, by how they ended.
     TOKEN_KEY_FETCHES = Counter "tidegate_token_key_fetches" ["authenticator", "outcome"];
+    /// Signed statements of callers that are remembered.
+    ASSERTIONS_CACHED = Gauge "tidegate_assertions_cached" [];
     /// Entries of the replicated key ledger.
     LEDGER_ENTRIES = Gauge "tidegate_ledger_entries" [];
     /// Nodes known, by region and whether they are taken for alive.

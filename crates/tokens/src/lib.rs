@@ -2,7 +2,7 @@
 //!
 //! A [`Keyring`] holds the keys of one issuer: read from a file, or fetched and kept fresh. It is
 //! the `Verify` that identity's method for tokens asks. [`Tokens`] are all such methods of a
-//! generation.
+//! generation. [`Signer`] is the other side: the gateway's own keys, and what they say of callers.
 
 mod connect;
 mod crypto;
@@ -11,8 +11,10 @@ mod keyring;
 mod keyset;
 mod methods;
 mod refresh;
+mod signer;
 mod source;
 
 pub use crypto::install_crypto;
 pub use keyring::{FETCHES, Keyring};
 pub use methods::{Around, Tokens, TokensSpec};
+pub use signer::Signer;

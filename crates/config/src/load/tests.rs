@@ -354,3 +354,45 @@ fn methods_that_take_tokens_are_checked() {
         assert!(report.contains(says), "{to}: {report}");
     }
 }
+
+#[test]
+fn what_services_are_told_is_checked() {
+    let regions = [region("us-east-1", 1000), region("eu-west-1", 2000)];
+    let regions = [regions[0].as_str(), regions[1].as_str()];
+    let with = |caller: &str| check(&format!("{WORLD}caller: {caller}\n"), &regions);
+    let assertion = |more: &str| {
+        with(&format!(
+            "{{ assertion: {{ issuer: gw, key_file: k.pem{more} }} }}"
+        ))
+    };
+    let good = "{ headers: { x-org: { claim: org }, x-user-id: subject }, strip: [x-in-*] }";
+    assert_eq!(with(good), "");
+    assert_eq!(assertion(""), "");
+    for (report, says) in [
+        (
+            with("{ headers: { host: plan } }"),
+            "says something else already",
+        ),
+        (with("{ headers: { x-id: name } }"), "name"),
+        (
+            with("{ headers: { x-id: plan, X-Id: roles } }"),
+            "is set twice",
+        ),
+        (with("{ strip: ['*'] }"), "no field that can be taken off"),
+        (with("{ keep: [x-user-id] }"), "is set by the gateway"),
+        (assertion(", ttl: 1s"), "not between 2s and 1h"),
+        (assertion(", jwks_path: keys"), "no plain path"),
+        (
+            assertion(", jwks_path: /hello"),
+            "the route `hello` can never be reached",
+        ),
+        (assertion(", header: via"), "says something else already"),
+        (
+            with("{ assertion: { issuer: gw } }"),
+            "`key_file` is missing",
+        ),
+    ] {
+        assert!(report.contains(says), "wanted: {says}\n{report}");
+        assert!(report.contains("world.yaml:"), "no place:\n{report}");
+    }
+}

@@ -157,6 +157,9 @@ fn add_tables(scrape: &mut Scrape, services: &Services) {
             scrape.counter(&catalog::TOKEN_KEY_FETCHES, &[name, outcome], count);
         }
     }
+    if let Some(signer) = &live.signer {
+        scrape.gauge(&catalog::ASSERTIONS_CACHED, &[], signer.cached() as f64);
+    }
     for pool in &live.snapshot.pools {
         for endpoint in &pool.endpoints {
             let fit = flag(endpoint.is_fit());

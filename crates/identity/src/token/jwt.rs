@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use http::header::AUTHORIZATION;
+use http::HeaderMap;
 use http::request::Parts;
 use sha2::{Digest as _, Sha256};
 use tidegate_model::Now;
@@ -12,7 +12,10 @@ use super::cache::TokenCache;
 use super::compact::Compact;
 use super::rules::judge;
 use super::{Checked, JwtSpec, TokenCounts, TokenDenied, Verify};
+use crate::authorization::{Presented, conceal, presented};
 use crate::{Authenticator, Denied, Finding, Verified};
+
+const SCHEME: &str = "Bearer";
 
 /// Tokens of one issuer.
 #[derive(Debug)]
@@ -117,10 +120,10 @@ impl Authenticator for Jwt {
     }
 
     fn identify(&self, head: &Parts, now: Now) -> Finding {
-        let judged = match bearer(head) {
-            Bearer::Absent => return Finding::Absent,
-            Bearer::Ambiguous => Err(TokenDenied::Malformed.into()),
-            Bearer::Token(token) => self.judge(token, now),
+        let judged = match presented(head, SCHEME) {
+            Presented::Absent => return Finding::Absent,
+            Presented::Ambiguous => Err(TokenDenied::Malformed.into()),
+            Presented::Credentials(token) => self.judge(token, now),
         };
         match judged {
             Ok(caller) => Finding::Verified(caller),
@@ -140,41 +143,10 @@ impl Authenticator for Jwt {
     }
 
     fn scheme(&self) -> &'static str {
-        "Bearer"
+        SCHEME
     }
-}
 
-enum Bearer<'h> {
-    Absent,
-    Ambiguous,
-    Token(&'h str),
-}
-
-/// The token of a request. Other schemes are somebody else's.
-fn bearer(head: &Parts) -> Bearer<'_> {
-    const SCHEME: &[u8] = b"bearer ";
-    let mut fields = head.headers.get_all(AUTHORIZATION).iter();
-    let Some(field) = fields.next() else {
-        return Bearer::Absent;
-    };
-    let is_bearer = |field: &[u8]| {
-        let start = field.get(..SCHEME.len());
-        start.is_some_and(|start| start.eq_ignore_ascii_case(SCHEME))
-    };
-    if fields.next().is_some() {
-        let several = head.headers.get_all(AUTHORIZATION);
-        let any = several.iter().any(|field| is_bearer(field.as_bytes()));
-        return if any {
-            Bearer::Ambiguous
-        } else {
-            Bearer::Absent
-        };
-    }
-    if !is_bearer(field.as_bytes()) {
-        return Bearer::Absent;
-    }
-    match field.to_str() {
-        Ok(text) => Bearer::Token(&text[SCHEME.len()..]),
-        Err(_) => Bearer::Ambiguous,
+    fn conceal(&self, headers: &mut HeaderMap) {
+        conceal(headers, SCHEME);
     }
 }

@@ -11,8 +11,8 @@ use crate::Verified;
 
 /// A name of a caller, consumer or plan is at most so long.
 const NAME_BYTES_MAX: usize = 256;
-/// Scopes that are kept at most.
-const SCOPES_MAX: usize = 64;
+/// Scopes, and roles, that are kept at most.
+const WORDS_MAX: usize = 64;
 
 /// Judges claims of the right issuer.
 pub(crate) fn judge(
@@ -44,6 +44,8 @@ pub(crate) fn judge(
         .as_ref()
         .and_then(|claim| find(claims, claim));
     let plan = plan.map(|plan| name_in(Some(plan))).transpose()?;
+    let roles = spec.roles_claim.as_ref();
+    let roles = words(roles.and_then(|claim| find(claims, claim)));
     let carried = |name: &String| {
         let value = find(claims, name)?.spelled();
         Some((name.clone(), value))
@@ -54,7 +56,7 @@ pub(crate) fn judge(
         consumer,
         plan,
         scopes: scopes(claims),
-        roles: Vec::new(),
+        roles,
         claims: wanted
             .iter()
             .filter_map(carried)
@@ -151,15 +153,21 @@ fn check_audience(spec: &JwtSpec, claims: &Object) -> Result<(), TokenDenied> {
 
 /// `scope` (RFC 8693 section 4.2), or `scp` as some issuers call it.
 fn scopes(claims: &Object) -> Vec<String> {
-    let claim = claims.get("scope").or_else(|| claims.get("scp"));
+    words(claims.get("scope").or_else(|| claims.get("scp")))
+}
+
+/// The words of a text with spaces between, or of a list. A word of a list that has a space in it
+/// would read as two further on, so it is none.
+fn words(claim: Option<&Json>) -> Vec<String> {
     let words: Vec<&str> = match claim {
-        Some(Json::Text(text)) => text.split(' ').filter(|word| !word.is_empty()).collect(),
+        Some(Json::Text(text)) => text.split(' ').collect(),
         Some(Json::List(list)) => list.iter().filter_map(Json::text).collect(),
         _ => Vec::new(),
     };
-    words
-        .into_iter()
-        .take(SCOPES_MAX)
-        .map(str::to_owned)
-        .collect()
+    let plain = |word: &&str| {
+        let strange = |c: char| c.is_control() || c.is_whitespace();
+        !word.is_empty() && word.len() <= NAME_BYTES_MAX && !word.contains(strange)
+    };
+    let plain = words.into_iter().filter(plain).take(WORDS_MAX);
+    plain.map(str::to_owned).collect()
 }

@@ -42,6 +42,9 @@ pub struct JwtSpec {
     /// The claim that names the plan.
     #[serde(default)]
     pub plan_claim: Option<String>,
+    /// The claim that lists roles: a list, or a text with spaces between.
+    #[serde(default)]
+    pub roles_claim: Option<String>,
     /// A larger token is refused.
     #[serde(default = "token_max")]
     pub token_max: ByteSize,

@@ -53,6 +53,7 @@ fn spec() -> JwtSpec {
         required_claims: [("tenant".to_owned(), Vec::new())].into(),
         consumer_claim: None,
         plan_claim: Some("plan".to_owned()),
+        roles_claim: Some("realm.roles".to_owned()),
         token_max: tidegate_model::ByteSize::from_kib(8),
         cache_max: 1_000,
     }

@@ -44,6 +44,7 @@ fn world() -> World {
         methods: vec![auth],
         limits: limits.to_vec(),
         body_max: ByteSize::from_kib(1),
+        forward_credential: false,
     };
     let gold = PlanSpec {
         limits: BTreeMap::from([("per-key".to_owned(), NonZeroU32::new(5).unwrap())]),
@@ -70,6 +71,7 @@ fn world() -> World {
         ],
         plans: BTreeMap::from([("gold".to_owned(), gold)]),
         keys: KeysSpec::default(),
+        caller: CallerSpec::default(),
         subject_seed: 7,
     };
     World {
