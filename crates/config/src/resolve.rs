@@ -2,8 +2,10 @@
 
 mod auth;
 mod caller;
+mod exposure;
 mod names;
 mod regions;
+mod require;
 mod routes;
 mod world;
 

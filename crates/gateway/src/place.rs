@@ -158,6 +158,7 @@ fn settings(
         tls: spec.tls.as_ref().map(load).transpose()?,
         trusted_proxies: spec.trusted_proxies.clone(),
         debug: spec.debug,
+        exposure: spec.exposure,
         connections_max: spec.connections_max,
         header_max: spec.header_max.as_usize(),
         streams_max: spec.streams_max,

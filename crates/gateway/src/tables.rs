@@ -4,13 +4,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use tidegate_balance::Pool;
-use tidegate_config::{AuthenticatorSpec, BY_KEY, EVERYONE, Loaded, Methods, Spanned, WorldSpec};
-use tidegate_identity::Pepper;
+use tidegate_config::{
+    AuthenticatorSpec, BY_KEY, EVERYONE, Loaded, Methods, RequireText, Spanned, WorldSpec,
+};
+use tidegate_identity::{Pepper, Wanted};
 use tidegate_limit::{Dimension, Limit, Table};
 use tidegate_limitstore::Store;
-use tidegate_pipeline::{Method, RouteSpec, Snapshot, SnapshotParts};
+use tidegate_pipeline::{Method, Require, RouteSpec, Snapshot, SnapshotParts};
 use tidegate_proxy::Live;
 use tidegate_route::MatchSpec;
+use tidegate_rule::Rule;
 use tidegate_telemetry::Metrics;
 use tidegate_tokens::{Signer, Tokens, TokensSpec};
 
@@ -52,9 +55,38 @@ pub(crate) fn tokens_spec(world: &WorldSpec) -> TokensSpec {
         _ => None,
     });
     let claims = claims.chain(world.caller.value.claims().cloned());
+    let rules = world
+        .routes
+        .values()
+        .filter_map(|route| rule(&route.value.require.value));
     TokensSpec {
         methods: methods.collect(),
-        claims: claims.collect(),
+        claims: Wanted {
+            names: claims.collect(),
+            all: rules.into_iter().any(|rule| rule.wants_claims()),
+        },
+    }
+}
+
+fn rule(text: &RequireText) -> Option<Rule> {
+    let rule = text.rule.as_ref()?;
+    Some(Rule::compile(&rule.value).expect("rules were checked"))
+}
+
+/// What callers of a route must have.
+fn require(text: &RequireText) -> Require {
+    Require {
+        allow: text.allow.clone(),
+        deny: text.deny.clone(),
+        scopes: text.scopes.clone(),
+        any_scope: text.any_scope.clone(),
+        roles: text.roles.clone(),
+        groups: text
+            .groups
+            .iter()
+            .map(|group| group.value.clone())
+            .collect(),
+        rule: rule(text).map(Arc::new),
     }
 }
 
@@ -91,6 +123,7 @@ pub(crate) fn live(
                 hosts: text.hosts.clone(),
                 path: text.path.value.clone(),
                 methods: text.methods,
+                exposure: text.exposure,
             },
             upstream: place(&upstreams, &text.upstream.value)?,
             methods: methods(&text.auth.value, world, &limits, &tokens),
@@ -101,6 +134,7 @@ pub(crate) fn live(
                 .collect::<Option<_>>()?,
             body_max: text.body_max,
             forward_credential: text.forward_credential,
+            require: require(&text.require.value),
         })
     };
     let pool = |name: &&String| {
@@ -141,6 +175,11 @@ pub(crate) fn live(
             .collect(),
         keys: world.keys.clone(),
         caller: world.caller.value.clone(),
+        groups: world
+            .groups
+            .iter()
+            .map(|(name, group)| (name.clone(), group.value.consumers.clone()))
+            .collect(),
         subject_seed: pepper.derive("limit subjects"),
     };
     let snapshot = Snapshot::build(parts, counters)

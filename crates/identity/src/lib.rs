@@ -16,6 +16,7 @@ mod record;
 mod spec;
 mod token;
 mod verified;
+mod wanted;
 
 pub use assertion::{AssertionSpec, Statement};
 pub use cache::{CacheSpec, KeyCache, Lookup};
@@ -28,3 +29,4 @@ pub use token::{
     Algorithm, Checked, JwksSpec, Jwt, JwtSpec, RESULTS, TokenCounts, TokenDenied, Verify, http_url,
 };
 pub use verified::{Identity, Verified};
+pub use wanted::Wanted;

@@ -36,6 +36,8 @@ pub struct Verified {
     pub roles: Vec<String>,
     /// Claims by name: texts as they are, other values as JSON.
     pub claims: BTreeMap<String, String>,
+    /// All claims, if rules ask for them.
+    pub all_claims: Option<serde_json::Value>,
     /// From when on it is refused, in seconds since the Unix epoch.
     pub expires_unix_secs: Option<u64>,
 }
@@ -141,6 +143,12 @@ impl Identity {
             Who::Key(_) => None,
             Who::Verified(verified) => verified.claims.get(name).map(String::as_str),
         }
+    }
+
+    /// All claims, if there are any and rules ask for them.
+    #[must_use]
+    pub fn all_claims(&self) -> Option<&serde_json::Value> {
+        self.verified()?.all_claims.as_ref()
     }
 
     /// What a method found out; `None` of API keys.

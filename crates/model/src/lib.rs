@@ -5,6 +5,7 @@
 //! randomness ([`Seed`]) are handed in.
 
 mod diagnostic;
+mod exposure;
 mod id;
 mod machine;
 mod prefix;
@@ -14,6 +15,7 @@ mod seed;
 mod time;
 
 pub use diagnostic::{Diagnostic, Severity, Span};
+pub use exposure::Exposure;
 pub use id::{BadName, Epoch, Generation, NodeId, RegionId};
 pub use machine::Machine;
 pub use prefix::Prefix;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
-use tidegate_model::Prefix;
+use tidegate_model::{Exposure, Prefix};
 use tidegate_telemetry::metrics::DoorMetrics;
 
 use crate::Certificates;
@@ -28,6 +28,8 @@ pub struct DoorSettings {
     pub trusted_proxies: Vec<Prefix>,
     /// Whether answers tell how limits decided.
     pub debug: bool,
+    /// Which routes it shows.
+    pub exposure: Exposure,
     /// Connections open at a time, on all cores together.
     pub connections_max: u32,
     /// The largest header section.
@@ -145,6 +147,7 @@ mod tests {
             tls: None,
             trusted_proxies: Vec::new(),
             debug: false,
+            exposure: Exposure::Public,
             connections_max: 10,
             header_max: 8_192,
             streams_max: 10,

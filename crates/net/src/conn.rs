@@ -59,6 +59,7 @@ pub(crate) async fn serve<S: ServeRequest>(
         protocol,
         trusted_proxies: Rc::clone(&hall.trusted_proxies),
         debug: hall.settings.debug,
+        exposure: hall.settings.exposure,
     };
     // Small answers must not wait for more to come.
     let _best_effort = stream.set_nodelay(true);

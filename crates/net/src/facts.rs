@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
-use tidegate_model::Prefix;
+use tidegate_model::{Exposure, Prefix};
 use tidegate_telemetry::metrics::Cut;
 
 use crate::Busy;
@@ -37,6 +37,8 @@ pub struct ConnFacts {
     pub trusted_proxies: Rc<[Prefix]>,
     /// Whether answers tell how limits decided.
     pub debug: bool,
+    /// Which routes it may reach.
+    pub exposure: Exposure,
 }
 
 /// Serves the requests of one core.

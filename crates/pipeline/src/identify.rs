@@ -66,10 +66,10 @@ enum Found {
 }
 
 impl<'r, 's> Routed<'r, 's> {
-    /// Finds out who is calling.
+    /// Finds out who is calling, unless nobody may call from there.
     ///
     /// # Errors
-    /// [`Refusal::Denied`].
+    /// [`Refusal::Denied`], or [`Refusal::Forbidden`] for the address.
     pub fn identify(
         self,
         snapshot: &Snapshot,
@@ -77,6 +77,8 @@ impl<'r, 's> Routed<'r, 's> {
         pepper: &Pepper,
         now: Now,
     ) -> Result<Identified<'r, 's>, Refusal> {
+        let from = self.route.require.check_address(self.arrival.client);
+        from.map_err(Refusal::Forbidden)?;
         let head = self.arrival.head;
         let found = find(head, &self.route.methods, snapshot, cache, pepper, now);
         Ok(match found.map_err(Refusal::Denied)? {

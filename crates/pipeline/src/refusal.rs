@@ -10,7 +10,7 @@ use http::StatusCode;
 use tidegate_identity::{Denied, TokenDenied};
 use tidegate_route::MethodSet;
 
-use crate::BadPath;
+use crate::{BadPath, Forbidden};
 
 const STRING: &str = "a String takes everything";
 
@@ -39,6 +39,8 @@ pub enum Refusal {
     MethodNotAllowed(MethodSet),
     /// The caller is not accepted.
     Denied(Denied),
+    /// The caller may not make this request.
+    Forbidden(Forbidden),
     /// A limit is used up.
     Limited {
         /// Names of the limits that refused.
@@ -198,6 +200,26 @@ impl Refusal {
                 "The API key is not accepted",
                 "Check that the key is complete and current.",
             ),
+            Self::Forbidden(Forbidden::Address) => problem(
+                S::FORBIDDEN,
+                "address-not-allowed",
+                "Requests from this address are not allowed",
+                "Send the request from an address that the operator of this service has allowed.",
+            ),
+            Self::Forbidden(Forbidden::Scope) => problem(
+                S::FORBIDDEN,
+                "insufficient-scope",
+                "The credential does not reach so far",
+                "Get a credential that has the scopes which this service asks for.",
+            ),
+            Self::Forbidden(
+                Forbidden::Role | Forbidden::Group | Forbidden::Rule | Forbidden::RuleFailed,
+            ) => problem(
+                S::FORBIDDEN,
+                "not-allowed",
+                "The caller is not allowed to do this",
+                "Ask the operator of this service for access.",
+            ),
             Self::Limited { .. } => problem(
                 S::TOO_MANY_REQUESTS,
                 "quota-exceeded",
@@ -271,6 +293,12 @@ impl Refusal {
         "token_not_yet",
         "token_claim",
         "token_keys_down",
+        "forbidden_address",
+        "forbidden_scope",
+        "forbidden_role",
+        "forbidden_group",
+        "forbidden_rule",
+        "forbidden_rule_failed",
         "no-route",
         "method-not-allowed",
         "service-unavailable",
@@ -305,6 +333,7 @@ impl Refusal {
     pub const fn label(&self) -> &'static str {
         match self {
             Self::Denied(denied) => denied.label(),
+            Self::Forbidden(forbidden) => forbidden.label(),
             _ => self.problem().slug,
         }
     }

@@ -14,7 +14,7 @@ use tidegate_model::{ByteSize, Generation};
 use tidegate_route::{MatchSpec, Table};
 
 use crate::subject::{NotNamed, named};
-use crate::{Caller, CallerSpec, Method, Terms};
+use crate::{Caller, CallerSpec, Groups, Method, Require, Terms};
 
 /// What the operator wrote about a route, with references resolved.
 #[derive(Clone, Debug)]
@@ -33,6 +33,8 @@ pub struct RouteSpec {
     pub body_max: ByteSize,
     /// Whether the service sees the credential.
     pub forward_credential: bool,
+    /// What callers must have.
+    pub require: Require,
 }
 
 /// Amounts that a plan changes.
@@ -61,6 +63,8 @@ pub struct SnapshotParts {
     pub keys: KeysSpec,
     /// What services are told of callers.
     pub caller: CallerSpec,
+    /// Groups of consumers.
+    pub groups: Groups,
     /// The seed that all nodes hash subjects with.
     pub subject_seed: u64,
 }
@@ -98,6 +102,7 @@ pub struct Snapshot {
     /// How keys look and where they stand.
     pub keys: KeysSpec,
     caller: Caller,
+    pub(crate) groups: Groups,
     pub(crate) subject_seed: u64,
 }
 
@@ -116,6 +121,8 @@ pub struct Route {
     pub body_max: u64,
     /// Whether the service sees the credential.
     pub forward_credential: bool,
+    /// What callers must have.
+    pub require: Require,
     /// Its limits.
     pub terms: Terms,
     /// Other limits for callers whom nobody knows.
@@ -137,6 +144,7 @@ impl Snapshot {
             plans,
             keys,
             caller,
+            groups,
             subject_seed,
         } = parts;
         let (table, clashes) = Table::build(routes.iter().map(|route| &route.matches));
@@ -162,6 +170,7 @@ impl Snapshot {
             plans: plans.keys().cloned().collect(),
             keys,
             caller: Caller::new(&caller),
+            groups,
             subject_seed,
         };
         snapshot.routes = routes
@@ -183,6 +192,7 @@ impl Snapshot {
             methods: spec.methods,
             body_max: spec.body_max.bytes(),
             forward_credential: spec.forward_credential,
+            require: spec.require,
             terms: self.terms(spec.limits),
             anonymous: anonymous.map(|limits| self.terms(limits)),
             name: spec.name,

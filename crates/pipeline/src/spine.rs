@@ -7,7 +7,7 @@ use http::request::Parts;
 use http::uri::PathAndQuery;
 use tidegate_identity::Identity;
 use tidegate_limit::{Ask, Decision, LIMITS_PER_REQUEST_MAX, Table, retry_after_secs};
-use tidegate_model::Now;
+use tidegate_model::{Exposure, Now};
 use tidegate_route::Miss;
 
 use crate::cost::cost_before;
@@ -22,6 +22,7 @@ pub struct Arrival<'r> {
     pub(crate) host: Cow<'r, str>,
     pub(crate) path: Cow<'r, str>,
     pub(crate) client: IpAddr,
+    pub(crate) exposure: Exposure,
 }
 
 impl<'r> Arrival<'r> {
@@ -44,7 +45,7 @@ impl<'r> Arrival<'r> {
     pub fn route(self, snapshot: &Snapshot) -> Result<Routed<'r, '_>, Refusal> {
         let found = snapshot
             .table
-            .find(&self.host, &self.path, &self.head.method);
+            .find(&self.host, &self.path, &self.head.method, self.exposure);
         let ix = found.map_err(|miss| match miss {
             Miss::NoRoute => Refusal::NoRoute,
             Miss::Method(allowed) => Refusal::MethodNotAllowed(allowed),
@@ -91,6 +92,34 @@ impl<'r, 's> Known<'r, 's> {
         self.caller.as_ref()
     }
 
+    /// Goes on if the caller has what the route requires.
+    ///
+    /// # Errors
+    /// [`Refusal::Forbidden`].
+    pub fn permit(self, snapshot: &Snapshot) -> Result<Permitted<'r, 's>, Refusal> {
+        let Routed { arrival, route } = &self.routed;
+        let caller = self.caller.as_ref();
+        let checked = route
+            .require
+            .check_caller(arrival, caller, &snapshot.groups);
+        checked.map_err(Refusal::Forbidden)?;
+        Ok(Permitted {
+            routed: self.routed,
+            terms: self.terms,
+            caller: self.caller,
+        })
+    }
+}
+
+/// A request whose caller may make it.
+#[derive(Debug)]
+pub struct Permitted<'r, 's> {
+    routed: Routed<'r, 's>,
+    terms: &'s Terms,
+    caller: Option<Identity>,
+}
+
+impl<'s> Permitted<'_, 's> {
     /// The limits that the request is under.
     #[must_use]
     pub const fn terms(&self) -> &'s Terms {

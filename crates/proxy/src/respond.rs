@@ -8,11 +8,12 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use tidegate_identity::{Denied, TokenDenied};
 use tidegate_limit::{Decision, ratelimit_field};
 use tidegate_net::Busy;
-use tidegate_pipeline::{Method, Refusal, Route, Snapshot, Terms};
+use tidegate_pipeline::{Forbidden, Method, Refusal, Route, Snapshot, Terms};
 
 use crate::body::Answer;
 use crate::observe::Story;
 
+const BEARER: &str = "Bearer";
 const REALM: &str = "tidegate";
 const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATELIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
@@ -63,6 +64,12 @@ pub(crate) fn refuse(
                 challenge(&mut headers, *why, route, snapshot);
             }
         }
+        // RFC 6750 section 3.1: a 403 for want of a scope names those that are needed.
+        Refusal::Forbidden(Forbidden::Scope) => {
+            if let Some(route) = story.route.map(|ix| &snapshot.routes[ix]) {
+                name_scopes(&mut headers, route);
+            }
+        }
         _ => {}
     }
     // HTTP/2 knows no connection fields; a stream that ends early ends alone.
@@ -99,6 +106,22 @@ fn challenge(headers: &mut HeaderMap, why: Denied, route: &Route, snapshot: &Sna
             headers.append(WWW_AUTHENTICATE, value);
         }
         offered.push(text);
+    }
+}
+
+/// Callers by token are told in their scheme's words; others have none for it.
+fn name_scopes(headers: &mut HeaderMap, route: &Route) {
+    let bearer = |method: &Method| matches!(method, Method::Other(one) if one.scheme() == BEARER);
+    if !route.methods.iter().any(bearer) {
+        return;
+    }
+    let wanted = route.require.scopes.iter().chain(&route.require.any_scope);
+    let wanted: Vec<&str> = wanted.map(String::as_str).collect();
+    let scope = wanted.join(" ");
+    let text =
+        format!("{BEARER} realm=\"{REALM}\", error=\"insufficient_scope\", scope=\"{scope}\"");
+    if let Ok(value) = HeaderValue::from_str(&text) {
+        headers.append(WWW_AUTHENTICATE, value);
     }
 }
 

@@ -13,8 +13,8 @@ use tidegate_identity::Identity;
 use tidegate_limit::{Decision, OnPartition, OnStoreDown, StoreReceipt};
 use tidegate_net::{Busy, ConnFacts, Protocol, ServeRequest};
 use tidegate_pipeline::{
-    Admitted, Forwarding, Identified, Known, Need, Origin, Refusal, RequestId, Routed, Terms,
-    arrive, forward_request, forward_response,
+    Admitted, Forwarding, Identified, Known, Need, Origin, Permitted, Refusal, RequestId, Routed,
+    Terms, arrive, forward_request, forward_response,
 };
 use tidegate_telemetry::RequestFacts;
 use tidegate_telemetry::metrics::Cut;
@@ -97,6 +97,7 @@ impl Proxy {
             peer: conn.peer.ip(),
             secure: conn.secure,
             trusted_proxies: &conn.trusted_proxies,
+            exposure: conn.exposure,
         };
         let arrival = arrive(head, origin)?;
         story.client = Some(arrival.client());
@@ -109,6 +110,7 @@ impl Proxy {
         }
         let known = self.identify(live, routed).await?;
         story.caller = known.caller().cloned();
+        let known = known.permit(&live.snapshot)?;
         let terms = known.terms();
         let mut open = Vec::new();
         let decision = self.decide(live, &known, story, &mut open).await;
@@ -140,7 +142,7 @@ impl Proxy {
     async fn decide_once(
         &self,
         live: &Live,
-        known: &Known<'_, '_>,
+        known: &Permitted<'_, '_>,
         again: bool,
         open: &mut Vec<(usize, StoreReceipt)>,
     ) -> Option<Decision> {
@@ -157,7 +159,7 @@ impl Proxy {
     async fn decide(
         &self,
         live: &Live,
-        known: &Known<'_, '_>,
+        known: &Permitted<'_, '_>,
         story: &mut Story,
         open: &mut Vec<(usize, StoreReceipt)>,
     ) -> Option<Decision> {

@@ -1,12 +1,12 @@
 //! The methods of a generation that take tokens. What did not change goes on with its keys and its
 //! cache when the configuration is loaded anew.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use tidegate_dns::Dns;
-use tidegate_identity::{Authenticator, Jwt, JwtSpec, TokenCounts, Verify};
+use tidegate_identity::{Authenticator, Jwt, JwtSpec, TokenCounts, Verify, Wanted};
 use tidegate_runtime::Clock;
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
@@ -21,8 +21,8 @@ use crate::source::Remote;
 pub struct TokensSpec {
     /// Methods by name.
     pub methods: BTreeMap<String, JwtSpec>,
-    /// Claims that limits ask for.
-    pub claims: BTreeSet<String>,
+    /// Claims that somebody asks for.
+    pub claims: Wanted,
 }
 
 /// What methods need of the process that they run in.
@@ -45,7 +45,7 @@ pub struct Tokens(BTreeMap<String, Method>);
 #[derive(Clone, Debug)]
 struct Method {
     spec: JwtSpec,
-    claims: BTreeSet<String>,
+    claims: Wanted,
     jwt: Arc<Jwt>,
     keyring: Arc<Keyring>,
     counts: Arc<TokenCounts>,
@@ -102,7 +102,7 @@ impl Tokens {
 fn build(
     name: &str,
     spec: JwtSpec,
-    claims: &BTreeSet<String>,
+    claims: &Wanted,
     known: Option<&Method>,
     around: &Around,
 ) -> Result<Method, String> {

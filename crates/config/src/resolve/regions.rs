@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use tidegate_model::{Diagnostic, Period};
 
+use super::exposure::check_exposure;
 use super::names::{DOOR, REGION, UPSTREAM, must_be_known, must_be_name};
 use crate::{AnycastSpec, NodeSpec, RegionSpec, Source, Spanned, WorldSpec};
 
@@ -21,6 +22,7 @@ pub(crate) fn check_regions(
         addresses.check(region, source, problems);
     }
     check_one_file_each(world, world_source, regions, whole, problems);
+    check_exposure(world, world_source, regions, problems);
 }
 
 fn check_one_file_each(

@@ -1,6 +1,5 @@
 //! Tokens in the `Authorization` field (RFC 6750 section 2.1) as a method.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use http::HeaderMap;
@@ -13,7 +12,7 @@ use super::compact::Compact;
 use super::rules::judge;
 use super::{Checked, JwtSpec, TokenCounts, TokenDenied, Verify};
 use crate::authorization::{Presented, conceal, presented};
-use crate::{Authenticator, Denied, Finding, Verified};
+use crate::{Authenticator, Denied, Finding, Verified, Wanted};
 
 const SCHEME: &str = "Bearer";
 
@@ -22,8 +21,8 @@ const SCHEME: &str = "Bearer";
 pub struct Jwt {
     name: Arc<str>,
     spec: JwtSpec,
-    /// Claims that limits ask for.
-    wanted: BTreeSet<String>,
+    /// Claims that are kept.
+    wanted: Wanted,
     verify: Arc<dyn Verify>,
     cache: TokenCache,
     counts: Arc<TokenCounts>,
@@ -44,12 +43,12 @@ impl From<TokenDenied> for Trouble {
 }
 
 impl Jwt {
-    /// The method of this name. Of each token's claims those in `wanted` are kept.
+    /// The method of this name. Of each token's claims those that are `wanted` are kept.
     #[must_use]
     pub fn new(
         name: &str,
         spec: JwtSpec,
-        wanted: BTreeSet<String>,
+        wanted: Wanted,
         verify: Arc<dyn Verify>,
         counts: Arc<TokenCounts>,
     ) -> Self {

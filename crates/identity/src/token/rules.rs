@@ -1,13 +1,13 @@
 //! What a token's claims must say, and what they make of its bearer.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tidegate_model::Wall;
 
 use super::json::{Json, Object};
 use super::{JwtSpec, TokenDenied};
-use crate::Verified;
+use crate::{Verified, Wanted};
 
 /// A name of a caller, consumer or plan is at most so long.
 const NAME_BYTES_MAX: usize = 256;
@@ -18,7 +18,7 @@ const WORDS_MAX: usize = 64;
 pub(crate) fn judge(
     method: &Arc<str>,
     spec: &JwtSpec,
-    wanted: &BTreeSet<String>,
+    wanted: &Wanted,
     claims: &Object,
     now: Wall,
 ) -> Result<Verified, TokenDenied> {
@@ -58,9 +58,13 @@ pub(crate) fn judge(
         scopes: scopes(claims),
         roles,
         claims: wanted
+            .names
             .iter()
             .filter_map(carried)
             .collect::<BTreeMap<_, _>>(),
+        all_claims: wanted
+            .all
+            .then(|| serde_json::to_value(claims).unwrap_or_default()),
         expires_unix_secs: Some(over),
     })
 }

@@ -39,12 +39,14 @@ fn world() -> World {
             hosts: vec![],
             path: path.parse().unwrap(),
             methods: MethodSet::ANY,
+            exposure: tidegate_model::Exposure::Public,
         },
         upstream: 0,
         methods: vec![auth],
         limits: limits.to_vec(),
         body_max: ByteSize::from_kib(1),
         forward_credential: false,
+        require: Require::default(),
     };
     let gold = PlanSpec {
         limits: BTreeMap::from([("per-key".to_owned(), NonZeroU32::new(5).unwrap())]),
@@ -72,6 +74,7 @@ fn world() -> World {
         plans: BTreeMap::from([("gold".to_owned(), gold)]),
         keys: KeysSpec::default(),
         caller: CallerSpec::default(),
+        groups: Groups::new(),
         subject_seed: 7,
     };
     World {
@@ -118,10 +121,12 @@ impl World {
             peer: "203.0.113.5".parse().unwrap(),
             secure: false,
             trusted_proxies: &[],
+            exposure: tidegate_model::Exposure::Public,
         };
         let routed = arrive(head, origin)?.route(&self.snapshot)?;
         match routed.identify(&self.snapshot, &self.cache, &self.pepper, now())? {
             Identified::Known(known) => {
+                let known = known.permit(&self.snapshot)?;
                 let decision = known.decide(&self.snapshot, &self.counters, now(), false);
                 known
                     .admit(decision.as_ref())

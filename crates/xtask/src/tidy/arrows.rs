@@ -7,6 +7,7 @@ use super::report::Report;
 /// Each crate and what of ours it may use.
 const ARROWS: &[(&str, &[&str])] = &[
     ("model", &[]),
+    ("rule", &[]),
     ("route", &["model"]),
     ("identity", &["model"]),
     ("limit", &["model"]),
@@ -15,12 +16,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("cluster", &["model", "limit", "steer"]),
     (
         "pipeline",
-        &["model", "route", "identity", "limit", "balance"],
+        &["model", "rule", "route", "identity", "limit", "balance"],
     ),
     (
         "config",
         &[
-            "model", "route", "identity", "limit", "balance", "steer", "cluster", "pipeline",
+            "model", "rule", "route", "identity", "limit", "balance", "steer", "cluster",
+            "pipeline",
         ],
     ),
     ("sim", &["model", "limit", "steer", "cluster", "config"]),
@@ -56,6 +58,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "gateway",
         &[
             "model",
+            "rule",
             "route",
             "identity",
             "limit",
@@ -84,8 +87,8 @@ const ARROWS: &[(&str, &[&str])] = &[
 
 /// Crates above which nothing with sockets or clocks stands.
 pub(super) const PURE: &[&str] = &[
-    "model", "route", "identity", "limit", "balance", "steer", "cluster", "pipeline", "config",
-    "sim",
+    "model", "rule", "route", "identity", "limit", "balance", "steer", "cluster", "pipeline",
+    "config", "sim",
 ];
 
 /// Crates of others that only decide or hold data: pure crates may use them.
@@ -94,6 +97,7 @@ const PURE_FRIENDS: &[&str] = &[
     "arc-swap",
     "base64",
     "bytes",
+    "cel",
     "crdts",
     "foca",
     "hmac",
