@@ -1,6 +1,7 @@
 //! The real binary, from the outside: one behaviour a file.
 
 mod anycast;
+mod asking;
 mod authorization;
 mod bad_input;
 mod callers;

@@ -20,7 +20,7 @@ use tidegate_pipeline::Refusal;
 use tidegate_proxy::{KeyLookup, Probes, Proxy, Shared};
 use tidegate_runtime::{Clock, CoreThread, Handle, Stop, Tasks, drive, mailbox, spawn_core};
 use tidegate_telemetry::{AccessLog, Cell, Metrics};
-use tidegate_tokens::{Around, Signer, Tokens};
+use tidegate_tokens::Around;
 
 use crate::admin;
 use crate::announce::{open_vip, speaker};
@@ -32,7 +32,7 @@ use crate::keys::Keys;
 use crate::options::Options;
 use crate::place::{Place, listed_nodes, own_region};
 use crate::services::Services;
-use crate::tables::{live, signer, tokens_spec};
+use crate::tables::{Known, live};
 
 /// Threads of the control plane: gossip goes on while one of them scrapes.
 const CONTROL_THREADS: usize = 2;
@@ -101,12 +101,10 @@ pub(crate) fn start(options: Options) -> Result<Running, String> {
         control: control.handle().clone(),
         folder: options.data.clone(),
     };
-    let tokens = Tokens::build(tokens_spec(&loaded.world), &Tokens::default(), &around)?;
-    let signer = signer(&loaded.world, &options.data)?;
+    let known = Known::build(&loaded.world, None, &around)?;
     let shared = share(
         &loaded,
-        tokens,
-        signer,
+        known,
         dns,
         pepper.clone(),
         &store,
@@ -218,8 +216,7 @@ pub(crate) fn start(options: Options) -> Result<Running, String> {
 #[expect(clippy::too_many_arguments, reason = "parts of a node, each made once")]
 fn share(
     loaded: &Loaded,
-    tokens: Tokens,
-    signer: Option<Signer>,
+    known: Known,
     dns: Dns,
     pepper: Pepper,
     store: &Embedded,
@@ -232,7 +229,7 @@ fn share(
     let counters = Arc::new(Table::new(loaded.world.counters));
     let cache = Arc::new(KeyCache::new(loaded.world.keys.cache));
     let redis = crate::store::store(loaded, data, None, metrics, control.handle())?;
-    let live = live(loaded, tokens, signer, &pepper, &counters, metrics, redis)?;
+    let live = live(loaded, known, &pepper, &counters, metrics, redis)?;
     let lookup = KeyLookup::new(
         Arc::new(store.clone()),
         Arc::clone(&cache),

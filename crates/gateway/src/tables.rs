@@ -1,8 +1,8 @@
 //! A checked configuration into the tables that requests meet.
 
-use std::path::Path;
 use std::sync::Arc;
 
+use tidegate_ask::{AskSpec, Askers};
 use tidegate_balance::Pool;
 use tidegate_config::{
     AuthenticatorSpec, BY_KEY, EVERYONE, Loaded, Methods, RequireText, Spanned, WorldSpec,
@@ -15,18 +15,21 @@ use tidegate_proxy::Live;
 use tidegate_route::MatchSpec;
 use tidegate_rule::Rule;
 use tidegate_telemetry::Metrics;
-use tidegate_tokens::{Signer, Tokens, TokensSpec};
+use tidegate_tokens::{Around, Signer, Tokens, TokensSpec};
 
 use crate::place::own_region;
 
 /// The methods of a route.
-fn methods(names: &Methods, world: &WorldSpec, limits: &[&String], tokens: &Tokens) -> Vec<Method> {
+fn methods(names: &Methods, world: &WorldSpec, limits: &[&String], known: &Known) -> Vec<Method> {
     let place = |name: &Spanned<String>| limits.iter().position(|known| **known == name.value);
     let method = |name: &String| match name.as_str() {
         BY_KEY => Some(Method::Key),
         EVERYONE => Some(Method::Anonymous(None)),
         name => match &world.authenticators.get(name)?.value {
-            AuthenticatorSpec::Jwt(_) => Some(Method::Other(tokens.method(name)?)),
+            AuthenticatorSpec::Jwt(_) => Some(Method::Other(known.tokens.method(name)?)),
+            AuthenticatorSpec::Introspection(_)
+            | AuthenticatorSpec::Basic(_)
+            | AuthenticatorSpec::External(_) => Some(Method::Other(known.askers.method(name)?)),
             AuthenticatorSpec::Anonymous(spec) => {
                 let limits = spec.limits.iter().map(place).collect::<Option<_>>()?;
                 Some(Method::Anonymous(Some(limits)))
@@ -38,14 +41,39 @@ fn methods(names: &Methods, world: &WorldSpec, limits: &[&String], tokens: &Toke
 }
 
 /// The methods that take tokens, with the claims that somebody asks for.
-pub(crate) fn tokens_spec(world: &WorldSpec) -> TokensSpec {
+fn tokens_spec(world: &WorldSpec) -> TokensSpec {
     let methods = world
         .authenticators
         .iter()
         .filter_map(|(name, spec)| match &spec.value {
             AuthenticatorSpec::Jwt(jwt) => Some((name.clone(), (**jwt).clone())),
-            AuthenticatorSpec::Anonymous(_) => None,
+            _ => None,
         });
+    TokensSpec {
+        methods: methods.collect(),
+        claims: wanted(world),
+    }
+}
+
+/// The methods that ask others.
+fn askers_spec(world: &WorldSpec) -> tidegate_ask::Methods {
+    let methods = world.authenticators.iter().filter_map(|(name, spec)| {
+        let spec = match &spec.value {
+            AuthenticatorSpec::Introspection(spec) => AskSpec::Introspection((**spec).clone()),
+            AuthenticatorSpec::Basic(spec) => AskSpec::Basic(spec.clone()),
+            AuthenticatorSpec::External(spec) => AskSpec::External((**spec).clone()),
+            AuthenticatorSpec::Jwt(_) | AuthenticatorSpec::Anonymous(_) => return None,
+        };
+        Some((name.clone(), spec))
+    });
+    tidegate_ask::Methods {
+        methods: methods.collect(),
+        claims: wanted(world),
+    }
+}
+
+/// Which claims somebody asks for.
+fn wanted(world: &WorldSpec) -> Wanted {
     let dimensions = world
         .limits
         .values()
@@ -59,12 +87,9 @@ pub(crate) fn tokens_spec(world: &WorldSpec) -> TokensSpec {
         .routes
         .values()
         .filter_map(|route| rule(&route.value.require.value));
-    TokensSpec {
-        methods: methods.collect(),
-        claims: Wanted {
-            names: claims.collect(),
-            all: rules.into_iter().any(|rule| rule.wants_claims()),
-        },
+    Wanted {
+        names: claims.collect(),
+        all: rules.into_iter().any(|rule| rule.wants_claims()),
     }
 }
 
@@ -90,21 +115,50 @@ fn require(text: &RequireText) -> Require {
     }
 }
 
-/// What signs assertions, if services want any. Reads its keys.
-///
-/// # Errors
-/// A sentence, if they cannot be used.
-pub(crate) fn signer(world: &WorldSpec, folder: &Path) -> Result<Option<Signer>, String> {
-    let spec = world.caller.value.assertion.clone();
-    let signer = spec.map(|spec| Signer::load(spec, folder)).transpose();
-    signer.map_err(|why| format!("the keys of assertions: {why}"))
+/// What knows callers, and what tells services of them. Reads files.
+#[derive(Debug)]
+pub(crate) struct Known {
+    tokens: Tokens,
+    askers: Askers,
+    signer: Option<Signer>,
+}
+
+impl Known {
+    /// As the configuration says, going on with what `old` has.
+    ///
+    /// # Errors
+    /// A sentence, if a file cannot be used.
+    pub(crate) fn build(
+        world: &WorldSpec,
+        old: Option<&Live>,
+        around: &Around,
+    ) -> Result<Self, String> {
+        let (no_tokens, no_askers) = (Tokens::default(), Askers::default());
+        let tokens = old.map_or(&no_tokens, |live| &live.tokens);
+        let askers = old.map_or(&no_askers, |live| &live.askers);
+        let spec = world.caller.value.assertion.clone();
+        let signer = spec
+            .map(|spec| Signer::load(spec, &around.folder))
+            .transpose();
+        Ok(Self {
+            tokens: Tokens::build(tokens_spec(world), tokens, around)?,
+            askers: Askers::build(askers_spec(world), askers, around, random)?,
+            signer: signer.map_err(|why| format!("the keys of assertions: {why}"))?,
+        })
+    }
+}
+
+/// A key of this process.
+fn random() -> [u8; 32] {
+    let mut key = [0; 32];
+    tidegate_runtime::fill(&mut key);
+    key
 }
 
 /// A generation's tables.
 pub(crate) fn live(
     loaded: &Loaded,
-    tokens: Tokens,
-    signer: Option<Signer>,
+    known: Known,
     pepper: &Pepper,
     counters: &Table,
     metrics: &Metrics,
@@ -126,7 +180,7 @@ pub(crate) fn live(
                 exposure: text.exposure,
             },
             upstream: place(&upstreams, &text.upstream.value)?,
-            methods: methods(&text.auth.value, world, &limits, &tokens),
+            methods: methods(&text.auth.value, world, &limits, &known),
             limits: text
                 .limits
                 .iter()
@@ -184,5 +238,10 @@ pub(crate) fn live(
     };
     let snapshot = Snapshot::build(parts, counters)
         .map_err(|error| format!("the configuration cannot run: {error:?}"))?;
-    Ok(Live::new(snapshot, tokens, signer, metrics, store))
+    let Known {
+        tokens,
+        askers,
+        signer,
+    } = known;
+    Ok(Live::new(snapshot, tokens, askers, signer, metrics, store))
 }

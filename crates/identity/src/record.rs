@@ -81,6 +81,16 @@ pub enum Denied {
     Expired,
     /// The store cannot be asked, and the key is not in the cache.
     StoreDown,
+    /// Not a user's name and password.
+    Password,
+    /// Too many passwords are being looked at.
+    PasswordBusy,
+    /// The authorizer does not know the caller.
+    Rejected,
+    /// The authorizer knows the caller, and does not let them do this.
+    Barred,
+    /// The authorizer does not answer.
+    AuthorizerDown,
     /// A token, or no credential at all where several methods are offered.
     Token(TokenDenied),
 }
@@ -97,6 +107,11 @@ impl Denied {
             Self::Revoked => "key_revoked",
             Self::Expired => "key_expired",
             Self::StoreDown => "key_store_down",
+            Self::Password => "password_wrong",
+            Self::PasswordBusy => "password_busy",
+            Self::Rejected => "authorizer_rejected",
+            Self::Barred => "authorizer_barred",
+            Self::AuthorizerDown => "authorizer_down",
             Self::Token(why) => why.label(),
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::request::Parts;
 use tidegate_identity::{
     Authenticator, Denied, Finding, Identity, KeyCache, KeyId, KeyRecord, KeyText, Lookup, Pepper,
-    TokenDenied,
+    Said, TokenDenied,
 };
 use tidegate_model::Now;
 
@@ -86,6 +86,15 @@ impl<'r, 's> Routed<'r, 's> {
             Found::Nobody => Identified::Known(self.known(None)),
             Found::Need(need) => Identified::Ask { routed: self, need },
         })
+    }
+
+    /// Goes on with what somebody who was asked said of the caller.
+    ///
+    /// # Errors
+    /// [`Refusal::Denied`].
+    pub fn decided(self, said: Said) -> Result<Known<'r, 's>, Refusal> {
+        let caller = said.map_err(Refusal::Denied)?;
+        Ok(self.known(Some(Identity::of(caller))))
     }
 
     /// Goes on with an old record, because the store does not answer.

@@ -181,6 +181,34 @@ impl Refusal {
                 "The token cannot be checked at the moment",
                 "Try again in a moment.",
             ),
+            Self::Denied(
+                Denied::Token(TokenDenied::IssuerDown)
+                | Denied::PasswordBusy
+                | Denied::AuthorizerDown,
+            ) => problem(
+                S::SERVICE_UNAVAILABLE,
+                "credential-check-unavailable",
+                "The credential cannot be checked at the moment",
+                "Try again in a moment.",
+            ),
+            Self::Denied(Denied::Password) => problem(
+                S::UNAUTHORIZED,
+                "password-not-accepted",
+                "The name and password are not accepted",
+                "Check both.",
+            ),
+            Self::Denied(Denied::Rejected) => problem(
+                S::UNAUTHORIZED,
+                "credential-not-accepted",
+                "The credential is not accepted",
+                "Get a new credential, and send it as WWW-Authenticate says.",
+            ),
+            Self::Denied(Denied::Barred) => problem(
+                S::FORBIDDEN,
+                "not-allowed",
+                "The caller is not allowed to do this",
+                "Ask the operator of this service for access.",
+            ),
             Self::Denied(Denied::Token(_)) => problem(
                 S::UNAUTHORIZED,
                 "token-not-accepted",
@@ -292,7 +320,14 @@ impl Refusal {
         "token_expired",
         "token_not_yet",
         "token_claim",
+        "token_inactive",
+        "token_issuer_down",
         "token_keys_down",
+        "password_wrong",
+        "password_busy",
+        "authorizer_rejected",
+        "authorizer_barred",
+        "authorizer_down",
         "forbidden_address",
         "forbidden_scope",
         "forbidden_role",

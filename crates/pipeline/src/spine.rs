@@ -65,6 +65,26 @@ pub struct Routed<'r, 's> {
     pub route: &'s Route,
 }
 
+impl Routed<'_, '_> {
+    /// Who asks.
+    #[must_use]
+    pub const fn client(&self) -> IpAddr {
+        self.arrival.client
+    }
+
+    /// The host that the client named: lower case, without port.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.arrival.host
+    }
+
+    /// What is asked for, in origin form and in its one spelling.
+    #[must_use]
+    pub fn target(&self) -> PathAndQuery {
+        target(&self.arrival)
+    }
+}
+
 /// A request whose caller is known, or need not be.
 #[derive(Debug)]
 pub struct Known<'r, 's> {

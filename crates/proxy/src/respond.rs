@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderMap, HeaderName, HeaderValue, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use tidegate_identity::{Denied, TokenDenied};
 use tidegate_limit::{Decision, ratelimit_field};
 use tidegate_net::Busy;
@@ -53,13 +53,18 @@ pub(crate) fn refuse(
         } => {
             headers.insert(RETRY_AFTER, HeaderValue::from(*retry_after_secs));
         }
-        Refusal::Denied(Denied::StoreDown | Denied::Token(TokenDenied::KeysDown))
+        Refusal::Denied(
+            Denied::StoreDown
+            | Denied::PasswordBusy
+            | Denied::AuthorizerDown
+            | Denied::Token(TokenDenied::KeysDown | TokenDenied::IssuerDown),
+        )
         | Refusal::NoEndpoint
         | Refusal::Overloaded => {
             headers.insert(RETRY_AFTER, RETRY_SOON);
         }
         // RFC 9110 section 15.5.2: a 401 says how to do better.
-        Refusal::Denied(why) => {
+        Refusal::Denied(why) if problem.status == StatusCode::UNAUTHORIZED => {
             if let Some(route) = story.route.map(|ix| &snapshot.routes[ix]) {
                 challenge(&mut headers, *why, route, snapshot);
             }
@@ -94,8 +99,14 @@ fn challenge(headers: &mut HeaderMap, why: Denied, route: &Route, snapshot: &Sna
                 format!("ApiKey realm=\"{REALM}\", header=\"{header}\"")
             }
             Method::Other(method) => {
-                let (scheme, error) = (method.scheme(), error_of(why));
-                format!("{scheme} realm=\"{REALM}\"{error}")
+                let scheme = method.scheme();
+                let more = match scheme {
+                    BEARER => error_of(why),
+                    // RFC 7617 section 2.1: names and passwords are read as UTF-8.
+                    "Basic" => ", charset=\"UTF-8\"",
+                    _ => "",
+                };
+                format!("{scheme} realm=\"{REALM}\"{more}")
             }
             Method::Anonymous(_) => continue,
         };
@@ -149,7 +160,8 @@ const fn error_of(why: Denied) -> &'static str {
             T::Expired => invalid!("The token has expired"),
             T::NotYet => invalid!("The token is not valid yet"),
             T::Claim => invalid!("A claim is missing or not accepted"),
-            T::KeysDown => "",
+            T::Inactive => invalid!("The token is not active"),
+            T::KeysDown | T::IssuerDown => "",
         },
         _ => "",
     }

@@ -108,7 +108,7 @@ impl Proxy {
         if announced_length(&head.headers).is_some_and(|length| length > route.body_max) {
             return Err(Refusal::BodyTooLarge);
         }
-        let known = self.identify(live, routed).await?;
+        let known = self.identify(live, routed, head, conn).await?;
         story.caller = known.caller().cloned();
         let known = known.permit(&live.snapshot)?;
         let terms = known.terms();
@@ -196,11 +196,13 @@ impl Proxy {
         Some(decision)
     }
 
-    /// Finds out who is calling, asking the store if need be.
+    /// Finds out who is calling, asking the store or others if need be.
     async fn identify<'r, 'l>(
         &self,
         live: &'l Live,
         routed: Routed<'r, 'l>,
+        head: &Parts,
+        conn: &ConnFacts,
     ) -> Result<Known<'r, 'l>, Refusal> {
         let Shared {
             cache,
@@ -216,6 +218,16 @@ impl Proxy {
         let (fetched, stale) = match need {
             Need::Key { kid, stale } => (keys.fetch(kid).await, stale),
             Need::Method { method, otherwise } => {
+                let target = routed.target();
+                let origin = tidegate_ask::Origin {
+                    client: routed.client(),
+                    secure: conn.secure,
+                    host: routed.host(),
+                    target: target.as_str(),
+                };
+                if let Some(said) = live.askers.ask(method.name(), head, origin).await {
+                    return routed.decided(said);
+                }
                 if !live.tokens.fetch(method.name()).await {
                     return Err(Refusal::Denied(otherwise));
                 }

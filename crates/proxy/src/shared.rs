@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use tidegate_ask::Askers;
 use tidegate_dns::Dns;
 use tidegate_identity::{KeyCache, Pepper};
 use tidegate_limit::Table;
@@ -24,6 +25,8 @@ pub struct Live {
     pub snapshot: Snapshot,
     /// Methods that take tokens.
     pub tokens: Tokens,
+    /// Methods that ask others.
+    pub askers: Askers,
     /// Signs what services are told of callers.
     pub signer: Option<Signer>,
     /// Counters of routes, by their place.
@@ -54,6 +57,7 @@ impl Live {
     pub fn new(
         snapshot: Snapshot,
         tokens: Tokens,
+        askers: Askers,
         signer: Option<Signer>,
         metrics: &Metrics,
         store: Option<Arc<Store>>,
@@ -74,6 +78,7 @@ impl Live {
             nowhere: metrics.route(NOWHERE),
             snapshot,
             tokens,
+            askers,
             signer,
         }
     }

@@ -123,6 +123,11 @@ catalog! {
     TOKENS_CACHED = Gauge "tidegate_tokens_cached" ["authenticator"];
     /// Fetches of issuers' keys, by how they ended.
     TOKEN_KEY_FETCHES = Counter "tidegate_token_key_fetches" ["authenticator", "outcome"];
+    /// Callers of whom somebody else was asked, by how it ended; `full` if as many were asked about
+    /// as may be.
+    ASKED = Counter "tidegate_authenticator_asked" ["authenticator", "outcome"];
+    /// Answers about callers that are remembered.
+    ASKED_CACHED = Gauge "tidegate_authenticator_cached" ["authenticator"];
     /// Signed statements of callers that are remembered.
     ASSERTIONS_CACHED = Gauge "tidegate_assertions_cached" [];
     /// Entries of the replicated key ledger.

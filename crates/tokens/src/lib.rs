@@ -14,6 +14,7 @@ mod refresh;
 mod signer;
 mod source;
 
+pub use connect::{Connector, Stream, trust};
 pub use crypto::install_crypto;
 pub use keyring::{FETCHES, Keyring};
 pub use methods::{Around, Tokens, TokensSpec};

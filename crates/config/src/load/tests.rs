@@ -544,3 +544,75 @@ fn what_callers_must_have_is_checked() {
     };
     assert_eq!(line.find("foo"), caret.find('^'), "{report}");
 }
+
+#[test]
+fn methods_that_ask_others_are_checked() {
+    let regions = [region("us-east-1", 1000), region("eu-west-1", 2000)];
+    let regions = [regions[0].as_str(), regions[1].as_str()];
+    let with = |spec: &str, require: &str| {
+        let route =
+            format!("  asked: {{ path: /s, upstream: echo, auth: who, require: {require} }}\n");
+        check(
+            &format!("{WORLD}{route}authenticators: {{ who: {spec} }}\n"),
+            &regions,
+        )
+    };
+    let introspection = |more: &str| {
+        with(
+            &format!(
+                "{{ introspection: {{ url: 'https://id.example/i', client_id: gw, client_secret_file: s{more} }} }}"
+            ),
+            "{}",
+        )
+    };
+    let external = |more: &str| {
+        with(
+            &format!("{{ external: {{ url: 'https://a.example/c'{more} }} }}"),
+            "{}",
+        )
+    };
+    let basic = |more: &str| with(&format!("{{ basic: {{ users_file: u{more} }} }}"), "{}");
+    for good in [introspection(""), external(""), basic("")] {
+        assert_eq!(good, "");
+    }
+    for (report, says) in [
+        (introspection(", active_ttl: 2h"), "more than an hour"),
+        (introspection(", in_flight_max: 0"), "it can ask nothing"),
+        (introspection(", timeout: 0s"), "no time for an answer"),
+        (
+            with(
+                "{ introspection: { url: 'http://id.example/i', client_id: g, client_secret_file: s } }",
+                "{}",
+            ),
+            "`who` asks about tokens without TLS",
+        ),
+        (
+            with(
+                "{ introspection: { url: id, client_id: g, client_secret_file: s } }",
+                "{}",
+            ),
+            "none that can be asked",
+        ),
+        (external(", credentials: []"), "passes on no credentials"),
+        (external(", fields: ['a b']"), "`a b` is no header name"),
+        (external(", on_failure: open"), "refuse"),
+        (external(", timeout: 1m"), "not between 1ms and 30s"),
+        (
+            with("{ external: { url: 'http://a.example/c' } }", "{}"),
+            "passes credentials on without TLS",
+        ),
+        (basic(", at_once_max: 100"), "at_once_max is not 1 to 64"),
+        (basic(", queue_max: 0"), "queue_max is not 1 to 4096"),
+        (
+            with("{ basic: { users_file: u } }", "{ roles: [a] }"),
+            "has neither roles nor scopes",
+        ),
+        (
+            with("{ external: { url: 'https://a/c' } }", "{ scopes: [a] }"),
+            "has no scopes without `scopes_header`",
+        ),
+    ] {
+        assert!(report.contains(says), "wanted: {says}\n{report}");
+        assert!(report.contains("world.yaml:"), "no place:\n{report}");
+    }
+}

@@ -121,6 +121,18 @@ fn check_attainable(
             Some(AuthenticatorSpec::Jwt(jwt)) if roles && jwt.roles_claim.is_none() => {
                 "has no roles without `roles_claim`"
             }
+            Some(AuthenticatorSpec::Introspection(asked))
+                if roles && asked.roles_claim.is_none() =>
+            {
+                "has no roles without `roles_claim`"
+            }
+            Some(AuthenticatorSpec::External(asked)) if roles && asked.roles_header.is_none() => {
+                "has no roles without `roles_header`"
+            }
+            Some(AuthenticatorSpec::External(asked)) if scopes && asked.scopes_header.is_none() => {
+                "has no scopes without `scopes_header`"
+            }
+            Some(AuthenticatorSpec::Basic(_)) if roles || scopes => "has neither roles nor scopes",
             _ => continue,
         };
         let message = format!(

@@ -109,7 +109,7 @@ fn check_limits(world: &WorldSpec, source: &Source, problems: &mut Vec<Diagnosti
         .iter()
         .filter_map(|(name, spec)| match &spec.value {
             AuthenticatorSpec::Anonymous(spec) => Some(("authenticator", name, &spec.limits)),
-            AuthenticatorSpec::Jwt(_) => None,
+            _ => None,
         });
     for (noun, name, limits) in of_routes.chain(of_methods) {
         if let Some(first_too_many) = limits.get(LIMITS_PER_REQUEST_MAX) {

@@ -157,6 +157,12 @@ fn add_tables(scrape: &mut Scrape, services: &Services) {
             scrape.counter(&catalog::TOKEN_KEY_FETCHES, &[name, outcome], count);
         }
     }
+    for (name, answers) in live.askers.all() {
+        for (outcome, count) in answers.counts() {
+            scrape.counter(&catalog::ASKED, &[name, outcome], count);
+        }
+        scrape.gauge(&catalog::ASKED_CACHED, &[name], answers.len() as f64);
+    }
     if let Some(signer) = &live.signer {
         scrape.gauge(&catalog::ASSERTIONS_CACHED, &[], signer.cached() as f64);
     }

@@ -9,7 +9,7 @@ use tidegate_model::Now;
 
 use super::cache::TokenCache;
 use super::compact::Compact;
-use super::rules::judge;
+use super::rules::{Rules, judge};
 use super::{Checked, JwtSpec, TokenCounts, TokenDenied, Verify};
 use crate::authorization::{Presented, conceal, presented};
 use crate::{Authenticator, Denied, Finding, Verified, Wanted};
@@ -31,7 +31,8 @@ pub struct Jwt {
 /// How judging a token ended, if not well.
 enum Trouble {
     Denied(TokenDenied),
-    Foreign,
+    /// Perhaps another method's: no JWT at all, or of another issuer.
+    Foreign(TokenDenied),
     /// Keys must be fetched first.
     Ask(TokenDenied),
 }
@@ -80,17 +81,20 @@ impl Jwt {
             self.counts.cached(digest[0]);
             return Ok(known);
         }
+        if token.matches('.').count() != 2 {
+            return Err(Trouble::Foreign(TokenDenied::Malformed));
+        }
         let token = Compact::parse(token, self.spec.token_max.as_usize())?;
         let issuer = token.claims.get("iss").and_then(|issuer| issuer.text());
         if issuer != Some(&self.spec.issuer) {
-            return Err(Trouble::Foreign);
+            return Err(Trouble::Foreign(TokenDenied::Issuer));
         }
         if !self.spec.algorithms.contains(&token.algorithm) {
             return Err(TokenDenied::Algorithm.into());
         }
         let caller = judge(
             &self.name,
-            &self.spec,
+            Rules::from(&self.spec),
             &self.wanted,
             &token.claims,
             now.wall,
@@ -126,9 +130,9 @@ impl Authenticator for Jwt {
         };
         match judged {
             Ok(caller) => Finding::Verified(caller),
-            Err(Trouble::Foreign) => {
-                self.counts.denied(TokenDenied::Issuer);
-                Finding::Foreign(Denied::Token(TokenDenied::Issuer))
+            Err(Trouble::Foreign(why)) => {
+                self.counts.denied(why);
+                Finding::Foreign(Denied::Token(why))
             }
             Err(Trouble::Denied(why)) => {
                 self.counts.denied(why);

@@ -118,6 +118,16 @@ pub fn http_url(text: &str) -> Option<Uri> {
     (scheme && host).then_some(uri)
 }
 
+/// Whether what is sent to a URL can be read and changed on the way.
+#[must_use]
+pub fn in_clear(url: &str) -> bool {
+    http_url(url).is_some_and(|uri| {
+        let host = uri.host().unwrap_or_default();
+        let local = ["localhost", "127.0.0.1", "[::1]"].contains(&host);
+        uri.scheme_str() == Some("http") && !local
+    })
+}
+
 impl JwtSpec {
     /// What cannot be meant, each with a way out.
     #[must_use]
@@ -204,10 +214,6 @@ impl JwtSpec {
             (None, true) => &self.issuer,
             (None, false) => return false,
         };
-        let host_of = |uri: &Uri| uri.host().unwrap_or_default().to_owned();
-        http_url(from).is_some_and(|uri| {
-            let local = ["localhost", "127.0.0.1", "[::1]"].contains(&&*host_of(&uri));
-            uri.scheme_str() == Some("http") && !local
-        })
+        in_clear(from)
     }
 }

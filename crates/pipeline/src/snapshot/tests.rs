@@ -9,7 +9,7 @@ use tidegate_model::{Mono, Now, Wall};
 use tidegate_route::MethodSet;
 
 use super::*;
-use crate::{Identified, Origin, Refusal, arrive};
+use crate::{Forbidden, Identified, Origin, Refusal, arrive};
 
 struct World {
     snapshot: Snapshot,
@@ -290,6 +290,13 @@ fn every_reason_of_refusal_has_a_counter() {
         Denied::Token(TokenDenied::Expired),
         Denied::Token(TokenDenied::NotYet),
         Denied::Token(TokenDenied::Claim),
+        Denied::Token(TokenDenied::Inactive),
+        Denied::Token(TokenDenied::IssuerDown),
+        Denied::Password,
+        Denied::PasswordBusy,
+        Denied::Rejected,
+        Denied::Barred,
+        Denied::AuthorizerDown,
         Denied::Token(TokenDenied::KeysDown),
     ];
     let others = [
@@ -315,7 +322,16 @@ fn every_reason_of_refusal_has_a_counter() {
         Refusal::BodyBroken,
         Refusal::Overloaded,
     ];
+    let forbidden = [
+        Forbidden::Address,
+        Forbidden::Scope,
+        Forbidden::Role,
+        Forbidden::Group,
+        Forbidden::Rule,
+        Forbidden::RuleFailed,
+    ];
     let all = denied.map(Refusal::Denied).into_iter().chain(others);
+    let all = all.chain(forbidden.map(Refusal::Forbidden));
     let labels: Vec<&str> = all.map(|refusal| refusal.label()).collect();
     assert!(
         labels.iter().all(|label| Refusal::LABELS.contains(label)),

@@ -33,6 +33,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("keystore", &["model", "identity", "telemetry"]),
     ("limitstore", &["model", "limit", "telemetry"]),
     ("tokens", &["model", "identity", "runtime", "dns"]),
+    ("ask", &["model", "identity", "runtime", "tokens"]),
     (
         "proxy",
         &[
@@ -45,6 +46,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "keystore",
             "limitstore",
             "tokens",
+            "ask",
             "runtime",
             "telemetry",
             "dns",
@@ -75,6 +77,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "keystore",
             "limitstore",
             "tokens",
+            "ask",
             "proxy",
             "mesh",
             "anycast",
