@@ -13,6 +13,7 @@ mod limit_kinds;
 mod limit_ops;
 mod limits;
 mod load;
+mod mtls;
 mod node;
 mod operator;
 mod redis;

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use tidegate_identity::{BasicSpec, ExternalSpec, IntrospectionSpec, JwtSpec};
+use tidegate_identity::{BasicSpec, ExternalSpec, IntrospectionSpec, JwtSpec, MtlsSpec};
 
 use crate::Spanned;
 
@@ -24,6 +24,8 @@ pub enum AuthenticatorSpec {
     Jwt(Box<JwtSpec>),
     /// Opaque tokens, of which their issuer is asked.
     Introspection(Box<IntrospectionSpec>),
+    /// Clients with certificates.
+    Mtls(MtlsSpec),
     /// User names and passwords.
     Basic(BasicSpec),
     /// Callers whom an authorizer judges.

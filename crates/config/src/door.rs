@@ -79,4 +79,13 @@ pub struct TlsSpec {
     pub certificate: PathBuf,
     /// Its key in PEM.
     pub key: PathBuf,
+    /// Clients are asked for a certificate that descends from one of these, in PEM.
+    #[serde(default)]
+    pub client_ca: Option<PathBuf>,
+    /// Lists of clients' certificates that are revoked, in PEM.
+    #[serde(default)]
+    pub client_crls: Vec<PathBuf>,
+    /// Whether a client without a certificate is turned away.
+    #[serde(default)]
+    pub client_required: bool,
 }

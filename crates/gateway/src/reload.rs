@@ -60,6 +60,9 @@ async fn try_reload(services: &Arc<Services>) -> Result<Reloaded, String> {
         if let Some(certificates) = &door.tls {
             certificates.reload().map_err(|error| error.to_string())?;
         }
+        if let Some(clients) = &door.clients {
+            clients.reload().map_err(|error| error.to_string())?;
+        }
     }
     let running = shared.live.load().store.clone();
     let data = DataFolder::new(services.options.data.clone());

@@ -7,7 +7,7 @@ use tidegate_balance::Pool;
 use tidegate_config::{
     AuthenticatorSpec, BY_KEY, EVERYONE, Loaded, Methods, RequireText, Spanned, WorldSpec,
 };
-use tidegate_identity::{Pepper, Wanted};
+use tidegate_identity::{Mtls, Pepper, Wanted};
 use tidegate_limit::{Dimension, Limit, Table};
 use tidegate_limitstore::Store;
 use tidegate_pipeline::{Method, Require, RouteSpec, Snapshot, SnapshotParts};
@@ -26,6 +26,7 @@ fn methods(names: &Methods, world: &WorldSpec, limits: &[&String], known: &Known
         BY_KEY => Some(Method::Key),
         EVERYONE => Some(Method::Anonymous(None)),
         name => match &world.authenticators.get(name)?.value {
+            AuthenticatorSpec::Mtls(spec) => Some(Method::Other(Arc::new(Mtls::new(name, spec)))),
             AuthenticatorSpec::Jwt(_) => Some(Method::Other(known.tokens.method(name)?)),
             AuthenticatorSpec::Introspection(_)
             | AuthenticatorSpec::Basic(_)
@@ -62,7 +63,9 @@ fn askers_spec(world: &WorldSpec) -> tidegate_ask::Methods {
             AuthenticatorSpec::Introspection(spec) => AskSpec::Introspection((**spec).clone()),
             AuthenticatorSpec::Basic(spec) => AskSpec::Basic(spec.clone()),
             AuthenticatorSpec::External(spec) => AskSpec::External((**spec).clone()),
-            AuthenticatorSpec::Jwt(_) | AuthenticatorSpec::Anonymous(_) => return None,
+            AuthenticatorSpec::Jwt(_)
+            | AuthenticatorSpec::Mtls(_)
+            | AuthenticatorSpec::Anonymous(_) => return None,
         };
         Some((name.clone(), spec))
     });

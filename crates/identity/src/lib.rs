@@ -15,6 +15,7 @@ mod external;
 mod halves;
 mod key;
 mod method;
+mod mtls;
 mod record;
 mod spec;
 mod token;
@@ -29,6 +30,7 @@ pub use digest_cache::{Digest, DigestCache};
 pub use external::{External, ExternalQuestion, ExternalSpec, OnFailure};
 pub use key::{KeyId, KeyText, Malformed, Minted, Pepper};
 pub use method::{Authenticator, Finding};
+pub use mtls::{Mtls, MtlsSpec};
 pub use record::{Denied, KeyItem, KeyRecord};
 pub use spec::KeysSpec;
 pub use token::{

@@ -85,6 +85,8 @@ pub enum Denied {
     Password,
     /// Too many passwords are being looked at.
     PasswordBusy,
+    /// The client's certificate names nobody who is let in, or is over by now.
+    Certificate,
     /// The authorizer does not know the caller.
     Rejected,
     /// The authorizer knows the caller, and does not let them do this.
@@ -109,6 +111,7 @@ impl Denied {
             Self::StoreDown => "key_store_down",
             Self::Password => "password_wrong",
             Self::PasswordBusy => "password_busy",
+            Self::Certificate => "certificate_denied",
             Self::Rejected => "authorizer_rejected",
             Self::Barred => "authorizer_barred",
             Self::AuthorizerDown => "authorizer_down",

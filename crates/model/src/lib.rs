@@ -4,6 +4,7 @@
 //! limits or peers, and nothing here reads a clock, a file or the environment: time ([`Now`]) and
 //! randomness ([`Seed`]) are handed in.
 
+mod certificate;
 mod diagnostic;
 mod exposure;
 mod id;
@@ -14,6 +15,7 @@ mod secret;
 mod seed;
 mod time;
 
+pub use certificate::ClientCertificate;
 pub use diagnostic::{Diagnostic, Severity, Span};
 pub use exposure::Exposure;
 pub use id::{BadName, Epoch, Generation, NodeId, RegionId};

@@ -6,6 +6,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::Clients;
 use socket2::{Domain, Protocol, Socket, Type};
 use tidegate_model::{Exposure, Prefix};
 use tidegate_telemetry::metrics::DoorMetrics;
@@ -24,6 +25,8 @@ pub struct DoorSettings {
     pub addr: SocketAddr,
     /// Its certificate, if it is encrypted.
     pub tls: Option<Arc<Certificates>>,
+    /// Who vouches for certificates of clients, if they are asked for.
+    pub clients: Option<Arc<Clients>>,
     /// Proxies in front whose word on clients is believed.
     pub trusted_proxies: Vec<Prefix>,
     /// Whether answers tell how limits decided.
@@ -145,6 +148,7 @@ mod tests {
             name: "public".to_owned(),
             addr,
             tls: None,
+            clients: None,
             trusted_proxies: Vec::new(),
             debug: false,
             exposure: Exposure::Public,

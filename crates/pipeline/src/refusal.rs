@@ -197,6 +197,12 @@ impl Refusal {
                 "The name and password are not accepted",
                 "Check both.",
             ),
+            Self::Denied(Denied::Certificate) => problem(
+                S::UNAUTHORIZED,
+                "certificate-not-accepted",
+                "The client's certificate is not accepted",
+                "Connect with a certificate that this service takes and that is not over.",
+            ),
             Self::Denied(Denied::Rejected) => problem(
                 S::UNAUTHORIZED,
                 "credential-not-accepted",
@@ -325,6 +331,7 @@ impl Refusal {
         "token_keys_down",
         "password_wrong",
         "password_busy",
+        "certificate_denied",
         "authorizer_rejected",
         "authorizer_barred",
         "authorizer_down",

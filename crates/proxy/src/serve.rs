@@ -9,7 +9,7 @@ use http::request::Parts;
 use http::{HeaderMap, Request, Response, Version};
 use hyper::body::Incoming;
 use rand::Rng as _;
-use tidegate_identity::Identity;
+use tidegate_identity::{Denied, Identity};
 use tidegate_limit::{Decision, OnPartition, OnStoreDown, StoreReceipt};
 use tidegate_net::{Busy, ConnFacts, Protocol, ServeRequest};
 use tidegate_pipeline::{
@@ -38,7 +38,7 @@ impl Proxy {
         busy: Busy,
     ) -> Response<Answer> {
         let live = self.shared.live.load_full();
-        let (head, body) = request.into_parts();
+        let (mut head, body) = request.into_parts();
         let now = self.shared.clock.now();
         let id = RequestId::of(&head.headers, self.rng.borrow_mut().next_u64());
         let http1 = conn.protocol == Protocol::Http1;
@@ -52,6 +52,13 @@ impl Proxy {
         );
         if let Some(keys) = published(&live, &head) {
             return publish(keys.clone(), story, busy);
+        }
+        if let Some(client) = &conn.client {
+            let Some(names) = client.still_good(now) else {
+                let over = Refusal::Denied(Denied::Certificate);
+                return refuse(&over, &live.snapshot, None, story, busy, http1);
+            };
+            head.extensions.insert(Arc::clone(names));
         }
         let mut limits = None;
         let admitted = self

@@ -29,7 +29,13 @@ struct Tally {
 pub(crate) fn run(root: &Path, args: &Args) -> Result<bool, String> {
     tools::ensure(&[tools::REDIS])?;
     if !args.quick {
-        tools::ensure(&[tools::CC, tools::CURL, tools::WRK, tools::IP])?;
+        tools::ensure(&[
+            tools::CC,
+            tools::CURL,
+            tools::OPENSSL,
+            tools::WRK,
+            tools::IP,
+        ])?;
     }
     tools::ensure(&[tools::BIRD])?;
     let mut tally = Tally::default();

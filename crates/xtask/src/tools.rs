@@ -22,6 +22,13 @@ pub(crate) const CURL: Tool = Tool {
     why: "a client that is not ours, for TLS, HTTP/1.1 and HTTP/2",
 };
 
+/// Certificates.
+pub(crate) const OPENSSL: Tool = Tool {
+    program: "openssl",
+    package: "openssl",
+    why: "makes certificates of clients, and lists of revoked ones",
+};
+
 /// A load generator.
 pub(crate) const WRK: Tool = Tool {
     program: "wrk",

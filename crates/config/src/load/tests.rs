@@ -616,3 +616,50 @@ fn methods_that_ask_others_are_checked() {
         assert!(report.contains("world.yaml:"), "no place:\n{report}");
     }
 }
+
+#[test]
+fn certificates_of_clients_are_checked() {
+    let world = format!(
+        "{WORLD}  mutual: {{ path: /m, upstream: echo, auth: machines }}\nauthenticators: {{ machines: {{ mtls: {{ names: ['*.a.b'] }} }} }}\n"
+    );
+    let with = |from: &str, to: &str, tls: &str| {
+        let secure = format!(
+            "public: {{}}\n  secure: {{ listen: 127.0.0.1:1, tls: {{ certificate: a, key: b{tls} }} }}"
+        );
+        let us = region("us-east-1", 1000).replace("public: {}", &secure);
+        let eu = region("eu-west-1", 2000).replace("public: {}", &secure.replace(":1,", ":2,"));
+        check(&world.replace(from, to), &[&us, &eu])
+    };
+    let ca = ", client_ca: c, client_crls: [d], client_required: true";
+    assert_eq!(with("", "", ca), "");
+    for (from, to, tls, says) in [
+        (
+            "",
+            "",
+            "",
+            "no door of this region asks clients for certificates, as `machines` needs",
+        ),
+        (
+            "",
+            "",
+            ", client_required: true",
+            "the door `secure` does not say who vouches for clients",
+        ),
+        (
+            "'*.a.b'",
+            "'*'",
+            ca,
+            "`*` is no name that a certificate could have",
+        ),
+        ("['*.a.b']", "[]", ca, "it lets in nobody"),
+        (
+            "auth: machines",
+            "auth: machines, require: { scopes: [a] }",
+            ca,
+            "has neither roles nor scopes",
+        ),
+    ] {
+        let report = with(from, to, tls);
+        assert!(report.contains(says), "wanted: {says}\n{report}");
+    }
+}

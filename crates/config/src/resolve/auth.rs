@@ -40,6 +40,9 @@ pub(super) fn check_authenticators(
                     );
                 }
             }
+            AuthenticatorSpec::Mtls(mtls) => {
+                complain(name, spec, mtls.contradictions(), source, problems);
+            }
             AuthenticatorSpec::Basic(basic) => {
                 complain(name, spec, basic.contradictions(), source, problems);
             }
@@ -122,7 +125,11 @@ pub(super) fn check_claim_limits(
         match spec {
             // Callers whom nobody knows are under limits of their own.
             None => *method == EVERYONE,
-            Some(AuthenticatorSpec::Basic(_) | AuthenticatorSpec::External(_)) => false,
+            Some(
+                AuthenticatorSpec::Basic(_)
+                | AuthenticatorSpec::External(_)
+                | AuthenticatorSpec::Mtls(_),
+            ) => false,
             Some(_) => true,
         }
     };

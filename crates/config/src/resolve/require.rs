@@ -132,7 +132,9 @@ fn check_attainable(
             Some(AuthenticatorSpec::External(asked)) if scopes && asked.scopes_header.is_none() => {
                 "has no scopes without `scopes_header`"
             }
-            Some(AuthenticatorSpec::Basic(_)) if roles || scopes => "has neither roles nor scopes",
+            Some(AuthenticatorSpec::Basic(_) | AuthenticatorSpec::Mtls(_)) if roles || scopes => {
+                "has neither roles nor scopes"
+            }
             _ => continue,
         };
         let message = format!(

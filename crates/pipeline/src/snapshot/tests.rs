@@ -294,6 +294,7 @@ fn every_reason_of_refusal_has_a_counter() {
         Denied::Token(TokenDenied::IssuerDown),
         Denied::Password,
         Denied::PasswordBusy,
+        Denied::Certificate,
         Denied::Rejected,
         Denied::Barred,
         Denied::AuthorizerDown,
