@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod cli;
+mod dynamo;
 mod failover;
 mod keys;
 mod limit_algorithms;

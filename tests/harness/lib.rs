@@ -5,6 +5,7 @@
 
 mod client;
 mod config;
+mod dynamo;
 mod node;
 mod report;
 mod service;
@@ -13,6 +14,7 @@ mod world;
 
 pub use client::{Answer, Client, Load, Outcome, Tally, answer_of, raw};
 pub use config::{Ports, RegionText, WorldText};
+pub use dynamo::Dynamo;
 pub use node::Node;
 pub use report::report;
 pub use service::{Behaviour, Service};

@@ -11,7 +11,7 @@ use tidegate_anycast::{Announcement, Director, DryRun, Speaker, Spoken};
 use tidegate_cluster::{ClusterSpec, Event, Node};
 use tidegate_config::{DrainSpec, Loaded};
 use tidegate_dns::Dns;
-use tidegate_identity::{KeyCache, Pepper};
+use tidegate_identity::{Guard, KeyCache, KeyStoreSpec, Pepper};
 use tidegate_keystore::Embedded;
 use tidegate_limit::Table;
 use tidegate_mesh::{Inbox, Links, Mesh, MeshSpec, PeerTls, Rule};
@@ -27,6 +27,8 @@ use crate::check::{HEARTBEAT, check_forever, report_load, reseed, resolve_seeds,
 use crate::data::DataFolder;
 use crate::effects::Hands;
 use crate::files::load_region;
+use crate::key_store::{KeyStore, Remote};
+use crate::key_tail;
 use crate::keys::Keys;
 use crate::options::Options;
 use crate::place::{Place, listed_nodes, own_region};
@@ -64,7 +66,7 @@ pub(crate) fn start(options: Options) -> Result<Running, String> {
     let pepper = data.pepper()?;
     let tls = PeerTls::load(&data.certs(), &place.node)
         .map_err(|error| format!("{error} (`tidegate certs init` makes certificates)"))?;
-    let store = data.open_keys(&place.node)?;
+    let key_file = data.open_keys(&place.node)?;
     let quotas = data.open_quotas(&place.node)?;
     let counted = quotas
         .load(clock.now().wall)
@@ -93,6 +95,8 @@ pub(crate) fn start(options: Options) -> Result<Running, String> {
         .build()
         .map_err(|error| format!("no runtime can be started: {error}"))?;
     let (cluster, inbox) = mailbox::<Node>();
+    let mut tasks = Tasks::default();
+    let store = control.block_on(key_store(&loaded, key_file, &metrics, clock, &mut tasks));
     let shared = share(
         &loaded,
         pepper.clone(),
@@ -104,7 +108,7 @@ pub(crate) fn start(options: Options) -> Result<Running, String> {
     )?;
     let links = (options.lab || options.wan).then(|| Arc::new(distances(&loaded, options.wan)));
     let keys = Keys::new(
-        store,
+        store.clone(),
         Arc::clone(&shared.cache),
         pepper,
         cluster.clone(),
@@ -118,6 +122,8 @@ pub(crate) fn start(options: Options) -> Result<Running, String> {
         cluster: cluster.clone(),
         probes: Mutex::new(Probes::default()),
         keys: keys.clone(),
+        tail: key_tail::TailState::default(),
+        has_table: matches!(store, KeyStore::Dynamo(_)),
         metrics: Arc::clone(&metrics),
         doors: door_settings,
         links: links.clone(),
@@ -127,7 +133,6 @@ pub(crate) fn start(options: Options) -> Result<Running, String> {
         options,
     });
 
-    let mut tasks = Tasks::default();
     let mesh = control.block_on(async {
         let take = cluster.clone();
         let receive: Inbox = Arc::new(move |from, bytes, one_way| {
@@ -180,6 +185,12 @@ pub(crate) fn start(options: Options) -> Result<Running, String> {
         let interval = loaded.world.steer.check_interval.get();
         tasks.spawn("self-check", check_forever(Arc::clone(&services), interval));
         tasks.spawn("load", report_load(Arc::clone(&services)));
+        if let KeyStore::Dynamo(remote) = &store {
+            let follow = key_tail::follow(Arc::clone(&services), remote.table.clone());
+            tasks.spawn("key stream", follow);
+            let repair = key_tail::repair(Arc::clone(&services), remote.table.clone());
+            tasks.spawn("key log", repair);
+        }
         tasks.spawn("seeds", reseed(Arc::clone(&services), names));
         let admin = admin::serve(admin_listener, Arc::clone(&services))
             .map_err(|error| error.to_string())?;
@@ -202,7 +213,7 @@ pub(crate) fn start(options: Options) -> Result<Running, String> {
 fn share(
     loaded: &Loaded,
     pepper: Pepper,
-    store: &Embedded,
+    store: &KeyStore,
     metrics: &Arc<Metrics>,
     clock: Clock,
     control: &tokio::runtime::Runtime,
@@ -210,6 +221,16 @@ fn share(
 ) -> Result<Arc<Shared>, String> {
     let counters = Arc::new(Table::new(loaded.world.counters));
     let cache = Arc::new(KeyCache::new(loaded.world.keys.cache));
+    let stale_ttl = loaded.world.keys.cache.stale_ttl.get();
+    let restored = store
+        .restore(&cache, stale_ttl, clock)
+        .map_err(|error| error.to_string())?;
+    if restored > 0 {
+        tracing::info!(
+            keys = restored,
+            "Copies of keys will do while the store does not answer."
+        );
+    }
     let live = live(loaded, &pepper, &counters, metrics)?;
     let lookup = KeyLookup::new(
         Arc::new(store.clone()),
@@ -217,6 +238,7 @@ fn share(
         Arc::clone(metrics),
         clock,
         control.handle().clone(),
+        Guard::new(loaded.world.keys.cache.lookups_per_second),
     );
     let cluster = cluster.clone();
     let dns = control.block_on(async { Dns::system() });
@@ -234,6 +256,26 @@ fn share(
         metrics: Arc::clone(metrics),
         clock,
     }))
+}
+
+/// The store of keys that the region's file names.
+async fn key_store(
+    loaded: &Loaded,
+    file: Embedded,
+    metrics: &Arc<Metrics>,
+    clock: Clock,
+    tasks: &mut Tasks,
+) -> KeyStore {
+    match &own_region(loaded).spec.key_store {
+        KeyStoreSpec::Embedded => KeyStore::Embedded(file),
+        KeyStoreSpec::Dynamodb(spec) => {
+            let table = tidegate_dynamo::Table::open(spec).await;
+            let copies_max = loaded.world.keys.cache.entries_max;
+            let (remote, keep) = Remote::new(table, file, copies_max, Arc::clone(metrics), clock);
+            tasks.spawn("key copies", keep);
+            KeyStore::Dynamo(Box::new(remote))
+        }
+    }
 }
 
 fn cluster_spec(

@@ -1,14 +1,15 @@
 //! Making, listing and revoking keys: the store, the cache and the cluster's ledger, kept in step.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tidegate_cluster::{Entry, Event, Node};
 use tidegate_identity::{KeyCache, KeyId, KeyItem, KeyRecord, KeyText, Minted, Pepper};
-use tidegate_keystore::{Embedded, FetchError, Stored};
+use tidegate_keystore::{FetchError, Stored};
 use tidegate_model::{Secret, Wall};
 use tidegate_runtime::{Clock, Handle};
+
+use crate::key_store::KeyStore;
 
 /// Names of consumers and plans in records.
 const NAME_LEN_MAX: usize = 128;
@@ -112,7 +113,7 @@ pub(crate) fn listed(stored: &Stored, now: Wall) -> ListedKey {
 /// The keys of a running node.
 #[derive(Clone, Debug)]
 pub(crate) struct Keys {
-    store: Embedded,
+    store: KeyStore,
     cache: Arc<KeyCache>,
     pepper: Pepper,
     cluster: Handle<Node>,
@@ -121,7 +122,7 @@ pub(crate) struct Keys {
 
 impl Keys {
     pub(crate) fn new(
-        store: Embedded,
+        store: KeyStore,
         cache: Arc<KeyCache>,
         pepper: Pepper,
         cluster: Handle<Node>,
@@ -149,9 +150,13 @@ impl Keys {
 
     /// Revokes a key here at once, and everywhere as fast as news travels.
     pub(crate) async fn revoke(&self, kid: KeyId) -> Result<(), KeyError> {
-        let store = self.store.clone();
-        let known = blocking(move || store.get(kid)).await?.is_some();
-        if !known {
+        if self
+            .store
+            .get(kid)
+            .await
+            .map_err(KeyError::Store)?
+            .is_none()
+        {
             return Err(KeyError::Unknown);
         }
         self.cache.revoke(kid, self.clock.mono());
@@ -161,33 +166,51 @@ impl Keys {
     }
 
     pub(crate) async fn list(&self) -> Result<Vec<ListedKey>, KeyError> {
-        let store = self.store.clone();
         let now = self.clock.now().wall;
-        Ok(blocking(move || store.list())
-            .await?
-            .iter()
-            .map(|stored| listed(stored, now))
-            .collect())
+        let keys = self.store.list().await.map_err(KeyError::Store)?;
+        Ok(keys.iter().map(|stored| listed(stored, now)).collect())
     }
 
     /// Keeps facts that were made here, and tells all nodes.
     async fn record(&self, items: Vec<KeyItem>) -> Result<(), KeyError> {
-        let entries = items.iter().filter_map(entry).collect();
-        self.keep(items).await?;
+        self.revoke_cached(&items);
+        // Word of a revocation goes out even if the store cannot be written to.
+        let entries = self.told(&items);
         self.cluster.send(Event::Record(entries)).await;
-        Ok(())
+        let result = self.store.add(items.clone()).await;
+        if result.is_ok() {
+            self.cache_created(&items);
+        }
+        result.map_err(KeyError::Store)
     }
 
-    async fn keep(&self, items: Vec<KeyItem>) -> Result<(), KeyError> {
+    /// Facts that the table told of, for this node and its mates. What was known already is not told
+    /// again: the ledger sees to that.
+    pub(crate) async fn heard(&self, items: Vec<KeyItem>) {
         self.revoke_cached(&items);
-        let (store, kept) = (self.store.clone(), items.clone());
-        let result = blocking(move || store.keep(&kept)).await.map(|_| ());
-        for item in &items {
+        self.cache_created(&items);
+        let entries = self.told(&items);
+        self.cluster.send(Event::Record(entries)).await;
+        self.keep(items).await;
+    }
+
+    fn told(&self, items: &[KeyItem]) -> Vec<Entry> {
+        let told = items.iter().filter(|item| self.store.is_told(item));
+        told.filter_map(entry).collect()
+    }
+
+    async fn keep(&self, items: Vec<KeyItem>) {
+        if let Err(error) = self.store.keep(items).await {
+            tracing::error!(%error, "Keys that others told of cannot be kept; they count until this node stops.");
+        }
+    }
+
+    fn cache_created(&self, items: &[KeyItem]) {
+        for item in items {
             if let KeyItem::Created(record) = item {
                 self.cache.created(record, self.clock.mono());
             }
         }
-        result
     }
 
     /// Refuses revoked keys from now on. That does not wait for the disk.
@@ -205,14 +228,14 @@ impl Keys {
             .iter()
             .filter_map(|entry| serde_json::from_slice(entry.bytes()).ok())
             .collect();
-        if let Err(KeyError::Store(error)) = self.keep(items).await {
-            tracing::error!(%error, "Keys that other nodes told of cannot be kept; they count until this node stops.");
-        }
+        self.revoke_cached(&items);
+        self.cache_created(&items);
+        self.keep(items).await;
     }
 
     /// All facts of the store, as entries of the ledger.
     pub(crate) fn entries(&self) -> Result<Vec<Entry>, FetchError> {
-        Ok(self.store.items()?.iter().filter_map(entry).collect())
+        Ok(self.store.told()?.iter().filter_map(entry).collect())
     }
 
     /// How many known and unknown keys the cache holds.
@@ -223,19 +246,4 @@ impl Keys {
 
 fn entry(item: &KeyItem) -> Option<Entry> {
     Entry::new(serde_json::to_vec(item).ok()?).ok()
-}
-
-/// Runs what waits for the disk where it makes nobody else wait.
-async fn blocking<T: Send + 'static>(
-    task: impl FnOnce() -> Result<T, FetchError> + Send + 'static,
-) -> Result<T, KeyError> {
-    let ended =
-        tokio::time::timeout(Duration::from_secs(10), tokio::task::spawn_blocking(task)).await;
-    match ended {
-        Ok(Ok(result)) => result.map_err(KeyError::Store),
-        Ok(Err(error)) => Err(KeyError::Store(FetchError(error.to_string()))),
-        Err(_) => Err(KeyError::Store(FetchError(
-            "the disk does not answer".to_owned(),
-        ))),
-    }
 }

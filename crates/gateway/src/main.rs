@@ -10,6 +10,8 @@ mod cli;
 mod data;
 mod effects;
 mod files;
+mod key_store;
+mod key_tail;
 mod keys;
 mod limits;
 mod options;

@@ -10,6 +10,7 @@ use tidegate_proxy::{Probes, Shared};
 use tidegate_runtime::{Clock, Handle, Stop};
 use tidegate_telemetry::{Cell, Metrics};
 
+use crate::key_tail::TailState;
 use crate::keys::Keys;
 use crate::options::Options;
 
@@ -24,6 +25,9 @@ pub(crate) struct Services {
     pub(crate) cluster: Handle<Node>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) keys: Keys,
+    /// How news of keys comes in, if they are in a table.
+    pub(crate) tail: TailState,
+    pub(crate) has_table: bool,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) doors: Vec<Arc<DoorSettings>>,
     pub(crate) probes: Mutex<Probes>,

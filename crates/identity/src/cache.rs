@@ -2,8 +2,8 @@
 //!
 //! Both kinds are bounded apart, so that a flood of unknown keys evicts no known one. A record is
 //! used for its time to live, then asked for again; should the store not answer, the old record
-//! serves on ([`Lookup::Ask`] carries it). A revocation is sticky: no later answer of a lagging
-//! store brings the key back.
+//! serves on ([`Lookup::Ask`] carries it), but not for ever. A revocation is sticky: no later answer
+//! of a lagging store brings the key back.
 //!
 //! Eviction is by generation: entries live in a young and an old half, a use moves an entry to the
 //! young half, and when that is full the old half is dropped. That keeps what was used lately, in
@@ -30,8 +30,12 @@ pub struct CacheSpec {
     pub unknown_max: usize,
     /// How long a record is used before the store is asked again.
     pub ttl: Period,
+    /// How long a record is used at most while the store does not answer.
+    pub stale_ttl: Period,
     /// How long a key that does not exist is taken not to exist.
     pub unknown_ttl: Period,
+    /// Keys that the store is asked for in a second at most, by this node.
+    pub lookups_per_second: u32,
 }
 
 impl Default for CacheSpec {
@@ -40,7 +44,9 @@ impl Default for CacheSpec {
             entries_max: 1_000_000,
             unknown_max: 65_536,
             ttl: Period::from_secs(60),
+            stale_ttl: Period::from_secs(86_400),
             unknown_ttl: Period::from_secs(10),
+            lookups_per_second: 1_000,
         }
     }
 }
@@ -78,7 +84,10 @@ struct Shard {
 struct Entry {
     record: Option<Arc<KeyRecord>>,
     revoked: bool,
-    filled: Mono,
+    /// Until then it is used without asking.
+    fresh_until: Mono,
+    /// Until then it is used while the store does not answer.
+    stale_until: Mono,
 }
 
 impl KeyCache {
@@ -116,11 +125,9 @@ impl KeyCache {
         if let Some(entry) = shard.known.get(kid) {
             return match &entry.record {
                 _ if entry.revoked => Lookup::Revoked,
-                Some(record) if fresh(entry.filled, self.spec.ttl) => {
-                    Lookup::Known(Arc::clone(record))
-                }
+                Some(record) if now < entry.fresh_until => Lookup::Known(Arc::clone(record)),
                 stale => Lookup::Ask {
-                    stale: stale.clone(),
+                    stale: stale.clone().filter(|_| now < entry.stale_until),
                 },
             };
         }
@@ -142,7 +149,8 @@ impl KeyCache {
                 let entry = Entry {
                     record: Some(record),
                     revoked,
-                    filled: now,
+                    fresh_until: now + self.spec.ttl.get(),
+                    stale_until: now + self.spec.stale_ttl.get(),
                 };
                 shard.unknown.remove(&kid);
                 shard.known.insert(kid, entry, self.known_per_half());
@@ -167,7 +175,8 @@ impl KeyCache {
             None => Entry {
                 record: None,
                 revoked: true,
-                filled: now,
+                fresh_until: now,
+                stale_until: now,
             },
         };
         shard.known.insert(kid, entry, self.known_per_half());
@@ -177,6 +186,28 @@ impl KeyCache {
     /// before does not make it unknown again.
     pub fn created(&self, record: &KeyRecord, now: Mono) {
         self.fill(record.kid, Some((Arc::new(record.clone()), false)), now);
+    }
+
+    /// Takes in a copy of a record that the store gave `age` ago, in an earlier life of this node. It
+    /// is used only while the store does not answer, and replaces nothing.
+    pub fn restore(&self, record: Arc<KeyRecord>, age: Duration, now: Mono) {
+        let Some(left) = self.spec.stale_ttl.get().checked_sub(age) else {
+            return;
+        };
+        let kid = record.kid;
+        let mut shard = self
+            .shard(&kid)
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        if shard.known.get(&kid).is_none() {
+            let entry = Entry {
+                record: Some(record),
+                revoked: false,
+                fresh_until: now,
+                stale_until: now + left,
+            };
+            shard.known.insert(kid, entry, self.known_per_half());
+        }
     }
 
     /// How many known and unknown keys are held.
@@ -296,6 +327,33 @@ mod tests {
                 stale: Some(record(1))
             }
         );
+    }
+
+    #[test]
+    fn an_old_record_serves_no_longer_than_a_day_while_the_store_is_silent() {
+        let cache = KeyCache::new(CacheSpec::default());
+        cache.fill(kid(1), Some((record(1), false)), at(0));
+        let stale = Some(record(1));
+        assert_eq!(cache.lookup(&kid(1), at(86_399)), Lookup::Ask { stale });
+        assert_eq!(
+            cache.lookup(&kid(1), at(86_400)),
+            Lookup::Ask { stale: None }
+        );
+    }
+
+    #[test]
+    fn a_copy_of_an_earlier_life_serves_for_the_rest_of_its_day_and_never_over_a_revocation() {
+        let cache = KeyCache::new(CacheSpec::default());
+        cache.revoke(kid(2), at(0));
+        for n in 1..=3 {
+            let age = if n == 3 { 86_401 } else { 86_300 };
+            cache.restore(record(n), Duration::from_secs(age), at(0));
+        }
+        let stale = Some(record(1));
+        assert_eq!(cache.lookup(&kid(1), at(99)), Lookup::Ask { stale });
+        assert_eq!(cache.lookup(&kid(1), at(100)), Lookup::Ask { stale: None });
+        assert_eq!(cache.lookup(&kid(2), at(1)), Lookup::Revoked);
+        assert_eq!(cache.lookup(&kid(3), at(1)), Lookup::Ask { stale: None });
     }
 
     #[test]

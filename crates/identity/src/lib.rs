@@ -5,11 +5,13 @@
 //! never prints a credential.
 
 mod cache;
+mod guard;
 mod key;
 mod record;
 mod spec;
 
 pub use cache::{CacheSpec, KeyCache, Lookup};
+pub use guard::Guard;
 pub use key::{KeyId, KeyText, Malformed, Minted, Pepper};
 pub use record::{Denied, KeyItem, KeyRecord};
-pub use spec::{AuthMethod, KeysSpec};
+pub use spec::{AuthMethod, DynamoSpec, KeyStoreSpec, KeysSpec};

@@ -1,6 +1,7 @@
 //! What the operator wrote about callers.
 
 use serde::Deserialize;
+use tidegate_model::Period;
 
 use crate::CacheSpec;
 use crate::key::is_env;
@@ -43,6 +44,51 @@ fn env<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::E
         Err(serde::de::Error::custom(format!(
             "`{text}` names no environment: use 1 to 16 of a-z and 0-9"
         )))
+    }
+}
+
+/// Where key records live.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyStoreSpec {
+    /// In a file of each node; the cluster replicates it.
+    #[default]
+    Embedded,
+    /// In a DynamoDB global table.
+    Dynamodb(DynamoSpec),
+}
+
+/// A region's replica of the table of keys.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DynamoSpec {
+    /// The table's name.
+    pub table: String,
+    /// The AWS region, if not the one that the environment or profile names.
+    pub region: Option<String>,
+    /// Another endpoint than the region's own, for emulators and private endpoints.
+    pub endpoint: Option<String>,
+    /// Until a connection is made.
+    pub connect_timeout: Period,
+    /// For one attempt.
+    pub attempt_timeout: Period,
+    /// For all attempts of one call.
+    pub total_timeout: Period,
+    /// Attempts of one call.
+    pub attempts_max: u8,
+}
+
+impl Default for DynamoSpec {
+    fn default() -> Self {
+        Self {
+            table: "tidegate-keys".to_owned(),
+            region: None,
+            endpoint: None,
+            connect_timeout: Period::from_millis(500),
+            attempt_timeout: Period::from_millis(500),
+            total_timeout: Period::from_millis(900),
+            attempts_max: 2,
+        }
     }
 }
 

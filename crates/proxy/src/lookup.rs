@@ -1,11 +1,17 @@
 //! Fetches keys that the cache does not know: once for all who wait, and not for more than can be
 //! helped.
+//!
+//! Two guards stand before the store. A token bucket bounds how many keys are asked for in a second:
+//! whoever makes up keys with good checksums meets it, and keys in the cache do not. And after a
+//! failure the store is left alone for a moment, so that nobody waits for it: one look-up then tries
+//! whether it is back.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tidegate_identity::{KeyCache, KeyId};
+use tidegate_identity::{Guard, KeyCache, KeyId};
 use tidegate_keystore::KeySource;
 use tidegate_runtime::Clock;
 use tidegate_telemetry::Metrics;
@@ -16,6 +22,8 @@ use tokio::sync::oneshot;
 const FETCHES_MAX: usize = 1_024;
 /// Until the store has answered.
 const TIMEOUT: Duration = Duration::from_secs(1);
+/// After a failure the store is not asked for so long.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// Fetches keys into the cache. Cheap to clone; all clones share what is under way.
 #[derive(Clone)]
@@ -27,6 +35,10 @@ pub struct KeyLookup {
     /// Where fetches run: not on the core that asks.
     control: Handle,
     under_way: Arc<Mutex<HashMap<KeyId, Vec<oneshot::Sender<bool>>>>>,
+    guard: Arc<Mutex<Guard>>,
+    /// Until when the store is left alone, in nanoseconds of the monotonic clock; zero if it
+    /// answers.
+    paused_until: Arc<AtomicU64>,
 }
 
 impl std::fmt::Debug for KeyLookup {
@@ -42,6 +54,8 @@ enum Outcome {
     Unknown,
     Failed,
     TurnedAway,
+    Guarded,
+    Paused,
 }
 
 impl KeyLookup {
@@ -53,8 +67,11 @@ impl KeyLookup {
         metrics: Arc<Metrics>,
         clock: Clock,
         control: Handle,
+        guard: Guard,
     ) -> Self {
         Self {
+            guard: Arc::new(Mutex::new(guard)),
+            paused_until: Arc::default(),
             source,
             cache,
             metrics,
@@ -66,15 +83,40 @@ impl KeyLookup {
 
     /// Brings the cache up to date about a key. Returns whether the store answered.
     pub(crate) async fn fetch(&self, kid: KeyId) -> bool {
-        let Some(answer) = self.join(kid) else {
-            self.count(Outcome::TurnedAway);
-            return false;
-        };
-        answer.await.unwrap_or(false)
+        match self.join(kid) {
+            Ok(answer) => answer.await.unwrap_or(false),
+            Err(outcome) => {
+                self.count(outcome);
+                false
+            }
+        }
+    }
+
+    /// Whether the store answered when it was last asked.
+    #[must_use]
+    pub fn store_answers(&self) -> bool {
+        self.paused_until.load(Ordering::Relaxed) == 0
+    }
+
+    /// Whether the store may be asked now. While it is paused nobody is; the first after the pause
+    /// tries, and the others go on without it.
+    fn may_ask(&self) -> bool {
+        let (now, until) = (
+            self.clock.mono().as_nanos(),
+            self.paused_until.load(Ordering::Relaxed),
+        );
+        until == 0 || (now >= until && self.pause_from(until))
+    }
+
+    fn pause_from(&self, before: u64) -> bool {
+        let until = (self.clock.mono() + PAUSE + TIMEOUT).as_nanos();
+        self.paused_until
+            .compare_exchange(before, until, Ordering::Relaxed, Ordering::Relaxed)
+            .is_ok()
     }
 
     /// Waits with others for a fetch that is under way, or starts one.
-    fn join(&self, kid: KeyId) -> Option<oneshot::Receiver<bool>> {
+    fn join(&self, kid: KeyId) -> Result<oneshot::Receiver<bool>, Outcome> {
         let (sender, receiver) = oneshot::channel();
         let mut under_way = self
             .under_way
@@ -82,20 +124,31 @@ impl KeyLookup {
             .unwrap_or_else(PoisonError::into_inner);
         if let Some(waiting) = under_way.get_mut(&kid) {
             waiting.push(sender);
-            return Some(receiver);
+            return Ok(receiver);
         }
         if under_way.len() >= FETCHES_MAX {
-            return None;
+            return Err(Outcome::TurnedAway);
         }
+        if !self.may_ask() {
+            return Err(Outcome::Paused);
+        }
+        let mut guard = self.guard.lock().unwrap_or_else(PoisonError::into_inner);
+        if !guard.take(self.clock.mono()) {
+            return Err(Outcome::Guarded);
+        }
+        drop(guard);
         under_way.insert(kid, vec![sender]);
         let lookup = self.clone();
         self.control.spawn(async move { lookup.run(kid).await });
-        Some(receiver)
+        Ok(receiver)
     }
 
     async fn run(self, kid: KeyId) {
+        let begun = self.clock.mono();
         let answer = tokio::time::timeout(TIMEOUT, self.source.fetch(kid)).await;
         let now = self.clock.mono();
+        let took = u64::try_from(now.since(begun).as_micros()).unwrap_or(u64::MAX);
+        self.metrics.keys.store_us.add(took);
         let answered = match answer {
             Ok(Ok(Some(stored))) => {
                 self.count(Outcome::Found);
@@ -119,6 +172,12 @@ impl KeyLookup {
                 false
             }
         };
+        let paused = if answered {
+            0
+        } else {
+            (now + PAUSE).as_nanos()
+        };
+        self.paused_until.store(paused, Ordering::Relaxed);
         let waiting = self
             .under_way
             .lock()
@@ -138,7 +197,7 @@ impl KeyLookup {
 #[cfg(test)]
 mod tests {
     use std::pin::Pin;
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::AtomicUsize;
 
     use tidegate_identity::{CacheSpec, KeyRecord, Lookup};
     use tidegate_keystore::{FetchError, Stored};
@@ -188,6 +247,7 @@ mod tests {
             metrics,
             clock,
             Handle::current(),
+            Guard::new(1_000),
         );
         let kid: KeyId = "abcdefghij".parse().unwrap();
         let waiting = (0..50).map(|_| {
@@ -199,5 +259,70 @@ mod tests {
         }
         assert_eq!(source.asked.load(Ordering::SeqCst), 1);
         assert!(matches!(cache.lookup(&kid, clock.mono()), Lookup::Known(_)));
+    }
+
+    struct Down {
+        asked: AtomicUsize,
+    }
+
+    impl KeySource for Down {
+        fn fetch(
+            &self,
+            _: KeyId,
+        ) -> Pin<Box<dyn Future<Output = Result<Option<Stored>, FetchError>> + Send + '_>> {
+            self.asked.fetch_add(1, Ordering::SeqCst);
+            Box::pin(async { Err(FetchError("down".to_owned())) })
+        }
+    }
+
+    fn lookup(source: Arc<Down>, per_second: u32) -> KeyLookup {
+        KeyLookup::new(
+            source,
+            Arc::new(KeyCache::new(CacheSpec::default())),
+            Arc::new(Metrics::new(1, &["other"])),
+            Clock::start(),
+            Handle::current(),
+            Guard::new(per_second),
+        )
+    }
+
+    #[tokio::test]
+    async fn a_store_that_is_down_is_not_asked_again_at_once() {
+        let down = Arc::new(Down {
+            asked: AtomicUsize::new(0),
+        });
+        let lookup = lookup(Arc::clone(&down), 1_000_000);
+        for n in 0..1_000 {
+            let kid: KeyId = format!("{n:010}").parse().unwrap();
+            assert!(!lookup.fetch(kid).await);
+        }
+        assert_eq!(down.asked.load(Ordering::SeqCst), 1);
+        assert!(!lookup.store_answers());
+        assert_eq!(
+            lookup.metrics.keys.lookups[Outcome::Paused as usize].get(),
+            999
+        );
+    }
+
+    #[tokio::test]
+    async fn a_flood_of_made_up_keys_reaches_the_store_no_faster_than_the_guard_allows() {
+        let source = Arc::new(Slow {
+            asked: AtomicUsize::new(0),
+        });
+        let down = Arc::new(Down {
+            asked: AtomicUsize::new(0),
+        });
+        let mut lookup = lookup(down, 100);
+        lookup.source = Arc::clone(&source) as Arc<dyn KeySource>;
+        let flood = (0..10_000).map(|n| {
+            let (lookup, kid) = (lookup.clone(), format!("{n:010}").parse().unwrap());
+            tokio::spawn(async move { lookup.fetch(kid).await })
+        });
+        for answer in flood.collect::<Vec<_>>() {
+            answer.await.unwrap();
+        }
+        // A second's worth at once, and what came back meanwhile: the flood takes below ten seconds.
+        let asked = source.asked.load(Ordering::SeqCst);
+        assert!((100..1_100).contains(&asked), "{asked}");
     }
 }

@@ -196,6 +196,7 @@ impl Proxy {
                 }
             }
         } else {
+            self.shared.metrics.keys.stale.add(stale.is_some().into());
             routed.identify_stale(&live.snapshot, stale, pepper, clock.now())
         }
     }

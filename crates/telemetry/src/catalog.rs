@@ -103,6 +103,24 @@ catalog! {
     KEYS_CACHED = Gauge "tidegate_keys_cached" ["kind"];
     /// Look-ups of keys in the store.
     KEY_LOOKUPS = Counter "tidegate_key_lookups" ["outcome"];
+    /// Time that the key store took to answer, all answers together.
+    KEY_STORE_SECONDS = Counter "tidegate_key_store_seconds" [];
+    /// Whether the key store answered when it was last asked: 1 or 0.
+    KEY_STORE_ANSWERS = Gauge "tidegate_key_store_answers" [];
+    /// Requests that an old record served, because the key store did not answer.
+    KEYS_STALE_USED = Counter "tidegate_keys_stale_used" [];
+    /// Copies of key records that did not go to disk.
+    KEY_COPIES_DROPPED = Counter "tidegate_key_copies_dropped" [];
+    /// Reads of the key table's stream and of its log of revocations, by result.
+    KEY_TAIL_READS = Counter "tidegate_key_tail_reads" ["result"];
+    /// Whether this node follows the key table's stream for its region: 1 or 0.
+    KEY_TAIL_ELECTED = Gauge "tidegate_key_tail_elected" [];
+    /// How long the last change was under way from the key table to this node, if it follows.
+    KEY_TAIL_LAG_SECONDS = Gauge "tidegate_key_tail_lag_seconds" [];
+    /// How long ago this node last read the whole recent log of revocations.
+    KEY_LOG_AGE_SECONDS = Gauge "tidegate_key_log_age_seconds" [];
+    /// Whether that is longer ago than two minutes, so that a revocation may have been missed.
+    KEYS_STALE = Gauge "tidegate_keys_stale" [];
     /// Entries of the replicated key ledger.
     LEDGER_ENTRIES = Gauge "tidegate_ledger_entries" [];
     /// Nodes known, by region and whether they are taken for alive.

@@ -23,6 +23,11 @@ pub(super) async fn readyz(State(services): State<Shared>) -> (StatusCode, &'sta
         return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n");
     }
     match services.cluster.look(|node, _| node.is_ready()).await {
+        // A node without its key store still serves whom it knows: that is no reason to leave.
+        Some(true) if !services.shared.keys.store_answers() => (
+            StatusCode::OK,
+            "ready; the key store does not answer: known keys are served\n",
+        ),
         Some(true) => (StatusCode::OK, "ready\n"),
         Some(false) => (
             StatusCode::SERVICE_UNAVAILABLE,

@@ -38,7 +38,7 @@ pub(super) async fn create(
     }
     match services.keys.create(new, &live.snapshot.keys.env).await {
         Ok((record, text)) => {
-            tracing::info!(kid = %record.kid, consumer = record.consumer, "A key was made.");
+            tracing::info!(target: "audit", action = "key_create", kid = %record.kid, consumer = record.consumer, plan = record.plan, "A key was made.");
             let stored = tidegate_keystore::Stored {
                 record: record.into(),
                 revoked: false,
@@ -63,7 +63,7 @@ pub(super) async fn revoke(State(services): State<Shared>, Path(kid): Path<Strin
     };
     match services.keys.revoke(kid).await {
         Ok(()) => {
-            tracing::info!(%kid, "A key was revoked.");
+            tracing::info!(target: "audit", action = "key_revoke", %kid, "A key was revoked.");
             StatusCode::NO_CONTENT.into_response()
         }
         Err(error) => failed(&error),

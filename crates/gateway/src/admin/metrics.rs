@@ -124,6 +124,11 @@ fn add_tables(scrape: &mut Scrape, services: &Services) {
     let (known, unknown) = services.keys.cached();
     scrape.gauge(&catalog::KEYS_CACHED, &["known"], known as f64);
     scrape.gauge(&catalog::KEYS_CACHED, &["unknown"], unknown as f64);
+    let answers = services.shared.keys.store_answers();
+    scrape.gauge(&catalog::KEY_STORE_ANSWERS, &[], flag(answers));
+    if services.has_table {
+        add_tail(scrape, services);
+    }
     for pool in &live.snapshot.pools {
         for endpoint in &pool.endpoints {
             let fit = flag(endpoint.is_fit());
@@ -134,6 +139,18 @@ fn add_tables(scrape: &mut Scrape, services: &Services) {
             );
         }
     }
+}
+
+fn add_tail(scrape: &mut Scrape, services: &Services) {
+    let (tail, now) = (&services.tail, services.clock.mono());
+    scrape.gauge(&catalog::KEY_TAIL_ELECTED, &[], flag(tail.elected()));
+    if tail.elected() {
+        let lag = tail.lag().as_secs_f64();
+        scrape.gauge(&catalog::KEY_TAIL_LAG_SECONDS, &[], lag);
+    }
+    let age = tail.log_age(now).as_secs_f64();
+    scrape.gauge(&catalog::KEY_LOG_AGE_SECONDS, &[], age);
+    scrape.gauge(&catalog::KEYS_STALE, &[], flag(tail.stale(now)));
 }
 
 /// What Prometheus clients usually tell of their process; on Linux only, from /proc (proc(5)).

@@ -4,7 +4,10 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::Outcome;
+use tidegate_config::{Loaded, LoadedRegion};
+use tidegate_identity::KeyStoreSpec;
+
+use super::{Outcome, block_on};
 use crate::files::{Refused, load_folder, load_region};
 
 /// Exit code of a configuration with errors.
@@ -16,6 +19,9 @@ pub(crate) struct Args {
     /// it.
     #[arg(default_value = "regions", value_name = "DIR")]
     path: PathBuf,
+    /// Also ask what the configuration leads to: are the tables of keys there, and may we use them?
+    #[arg(long)]
+    online: bool,
 }
 
 pub(crate) fn run(args: &Args) -> Outcome {
@@ -47,6 +53,9 @@ pub(crate) fn run(args: &Args) -> Outcome {
                 loaded.world.limits.len(),
                 loaded.generation,
             );
+            if args.online {
+                return online(&loaded);
+            }
             Ok(ExitCode::SUCCESS)
         }
         Err(Refused::Wrong(report)) => {
@@ -66,4 +75,38 @@ pub(crate) fn run(args: &Args) -> Outcome {
             Ok(ExitCode::from(WRONG))
         }
     }
+}
+
+/// Asks everything that the configuration leads to; each with one line.
+fn online(loaded: &Loaded) -> Outcome {
+    let mut good = true;
+    for region in &loaded.regions {
+        for (what, result) in checks(region)? {
+            let name = &region.id;
+            match result {
+                Ok(()) => anstream::println!("{name}: {what}: good"),
+                Err(why) => {
+                    anstream::println!("{name}: {what}: {why}");
+                    good = false;
+                }
+            }
+        }
+    }
+    Ok(ExitCode::from(if good { 0 } else { WRONG }))
+}
+
+/// What a check is about, and a sentence if it fails.
+type Checked = (String, Result<(), String>);
+
+/// The checks of a region. A further kind of check is a further entry here.
+fn checks(region: &LoadedRegion) -> Result<Vec<Checked>, String> {
+    let mut done = Vec::new();
+    if let KeyStoreSpec::Dynamodb(spec) = &region.spec.key_store {
+        let result = block_on(async {
+            let table = tidegate_dynamo::Table::open(spec).await;
+            Ok(table.probe().await.map_err(|trouble| trouble.to_string()))
+        })?;
+        done.push((format!("the table of keys `{}`", spec.table), result));
+    }
+    Ok(done)
 }

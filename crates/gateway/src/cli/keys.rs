@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use comfy_table::Table;
 use hyper::Method;
 use serde::Deserialize;
-use tidegate_identity::{KeyId, KeyItem};
+use tidegate_identity::{KeyId, KeyItem, KeyStoreSpec};
 use tidegate_keystore::Stored;
 use tidegate_model::{NodeId, Period, Wall};
 use tidegate_runtime::Clock;
@@ -59,6 +59,15 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Make the DynamoDB table that the region files name, with its stream and index.
+    InitTable {
+        /// The region whose file names the table; the only one with a table if left out.
+        #[arg(long, value_name = "REGION")]
+        region: Option<String>,
+        /// AWS regions that shall have a replica, beside the table's own.
+        #[arg(long, value_name = "AWS_REGION")]
+        replica: Vec<String>,
+    },
     /// Revoke a key, for good.
     Revoke {
         /// The key's identifier: the third part of the key, and the first column of `keys list`.
@@ -80,6 +89,9 @@ pub(crate) fn run(args: Args) -> Outcome {
         regions,
         command,
     } = args;
+    if let Command::InitTable { region, replica } = command {
+        return init_table(&regions, region.as_deref(), replica);
+    }
     let place = match offline {
         Some(node) => Place::Offline(Box::new(Offline::open(&target, node, &regions)?)),
         None => Place::Node(target),
@@ -107,6 +119,8 @@ pub(crate) fn run(args: Args) -> Outcome {
                 );
             }
         }
+        // Done before: it needs no node.
+        Command::InitTable { .. } => {}
         Command::List { json } => {
             let keys = place.list()?;
             if json {
@@ -131,6 +145,39 @@ pub(crate) fn run(args: Args) -> Outcome {
             anstream::println!("{kid} is revoked.");
         }
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Makes the table of a region.
+fn init_table(regions: &std::path::Path, region: Option<&str>, replicas: Vec<String>) -> Outcome {
+    let (loaded, _) = load_folder(regions).map_err(|refused| refused.text(true))?;
+    let tables = loaded.regions.iter().filter_map(|found| {
+        let name = found.spec.region.value.as_str();
+        match &found.spec.key_store {
+            KeyStoreSpec::Dynamodb(spec) if region.is_none_or(|wanted| wanted == name) => {
+                Some((name, spec))
+            }
+            _ => None,
+        }
+    });
+    let tables: Vec<_> = tables.collect();
+    let [(name, spec)] = tables[..] else {
+        return Err(match tables.len() {
+            0 => "no region file has `key_store: { dynamodb: ... }`".to_owned(),
+            _ => "several regions have tables: say which with --region; --replica makes the others"
+                .to_owned(),
+        });
+    };
+    let made = block_on(async {
+        let table = tidegate_dynamo::Table::open(spec).await;
+        let init = tidegate_dynamo::InitSpec { replicas };
+        table
+            .init(&init)
+            .await
+            .map_err(|trouble| trouble.to_string())
+    })?;
+    let word = if made { "was made" } else { "is there" };
+    anstream::println!("The table `{}` of {name} {word}.", spec.table);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -189,6 +236,14 @@ struct Offline {
 impl Offline {
     fn open(target: &Target, node: NodeId, regions: &std::path::Path) -> Result<Self, String> {
         let (loaded, _) = load_folder(regions).map_err(|refused| refused.text(true))?;
+        let has_table = loaded.regions.iter().any(|region| {
+            region.id == node.region && matches!(region.spec.key_store, KeyStoreSpec::Dynamodb(_))
+        });
+        if has_table {
+            return Err(
+                "keys of this region are in a table: ask a running node (--admin)".to_owned(),
+            );
+        }
         let data = DataFolder::new(target.data.clone());
         data.prepare(&node)?;
         Ok(Self {

@@ -29,6 +29,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("dns", &["model"]),
     ("net", &["model", "runtime", "telemetry"]),
     ("keystore", &["model", "identity", "telemetry"]),
+    ("dynamo", &["identity", "keystore"]),
     (
         "proxy",
         &[
@@ -66,6 +67,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "dns",
             "net",
             "keystore",
+            "dynamo",
             "proxy",
             "mesh",
             "anycast",

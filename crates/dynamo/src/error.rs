@@ -1,0 +1,124 @@
+//! What went wrong with the table, in a sentence that says what to mend.
+
+use std::error::Error;
+use std::fmt::Write;
+
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+
+/// What went wrong, as an operator would mend it.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Trouble {
+    /// There is no such table.
+    #[error("there is no such table (`tidegate keys init-table` makes it)")]
+    NoTable,
+    /// The credentials are wrong, missing or not allowed to do this.
+    #[error("the credentials are not accepted: {0}")]
+    Credentials(String),
+    /// Nothing answers at the endpoint.
+    #[error("the endpoint cannot be reached: {0}")]
+    Unreachable(String),
+    /// AWS turns requests away because of this machine's clock.
+    #[error("this machine's clock is off, so signed requests are turned away: {0}")]
+    Clock(String),
+    /// The store turns requests away for now.
+    #[error("the store turns requests away for now: {0}")]
+    Throttled(String),
+    /// The item is there already, which the request did not allow.
+    #[error("the item is there already")]
+    Exists,
+    /// Something else.
+    #[error("the store answers: {0}")]
+    Other(String),
+}
+
+impl Trouble {
+    /// Judges an error by its code.
+    pub(crate) fn of<E, R>(error: SdkError<E, R>) -> Self
+    where
+        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+        R: std::fmt::Debug + Send + Sync + 'static,
+    {
+        match &error {
+            SdkError::ServiceError(service) => {
+                let meta = service.err().meta();
+                Self::of_code(
+                    meta.code().unwrap_or("unknown"),
+                    meta.message().unwrap_or(""),
+                )
+            }
+            SdkError::ConstructionFailure(_) => Self::Credentials(chain(&error)),
+            _ => {
+                let text = chain(&error);
+                // The chain of credential providers fails before anything is sent.
+                if text.to_ascii_lowercase().contains("credentials") {
+                    Self::Credentials(text)
+                } else {
+                    Self::Unreachable(text)
+                }
+            }
+        }
+    }
+
+    fn of_code(code: &str, message: &str) -> Self {
+        let text = format!("{code}: {message}");
+        let clock = ["Signature expired", "Signature not yet current"];
+        match code {
+            "ResourceNotFoundException" => Self::NoTable,
+            "ConditionalCheckFailedException" => Self::Exists,
+            "RequestExpired" | "RequestTimeTooSkewed" => Self::Clock(text),
+            _ if clock.iter().any(|words| message.contains(words)) => Self::Clock(text),
+            "UnrecognizedClientException"
+            | "InvalidSignatureException"
+            | "IncompleteSignature"
+            | "MissingAuthenticationToken"
+            | "MissingAuthenticationTokenException"
+            | "InvalidClientTokenId"
+            | "ExpiredTokenException"
+            | "AccessDeniedException" => Self::Credentials(text),
+            "ProvisionedThroughputExceededException"
+            | "ThrottlingException"
+            | "RequestLimitExceeded"
+            | "LimitExceededException" => Self::Throttled(text),
+            _ => Self::Other(text),
+        }
+    }
+}
+
+/// An error and all its causes, in one line.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        // Writing into a String does not fail.
+        let _written = write!(text, ": {error}");
+        cause = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_judged_by_what_mends_them() {
+        let judged = |code, message| Trouble::of_code(code, message);
+        assert_eq!(judged("ResourceNotFoundException", ""), Trouble::NoTable);
+        assert!(matches!(
+            judged("UnrecognizedClientException", "token is invalid"),
+            Trouble::Credentials(_)
+        ));
+        assert!(matches!(
+            judged("InvalidSignatureException", "Signature expired: 2026"),
+            Trouble::Clock(_)
+        ));
+        assert!(matches!(
+            judged("ThrottlingException", ""),
+            Trouble::Throttled(_)
+        ));
+        assert!(matches!(
+            judged("InternalServerError", ""),
+            Trouble::Other(_)
+        ));
+    }
+}

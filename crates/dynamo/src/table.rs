@@ -1,0 +1,226 @@
+//! The table: fetch, add, list, and the log of revocations.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region};
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::types::AttributeValue;
+use tidegate_identity::{DynamoSpec, KeyId, KeyItem};
+use tidegate_keystore::{FetchError, KeySource, Stored};
+
+use crate::Trouble;
+use crate::layout::{AT, INDEX, Item, LOG, LOG_REVOKED, PK, from_item, to_item};
+
+/// Items asked for at a time.
+const PAGE: i32 = 1_000;
+/// Pages of a list at most: a million items.
+const PAGES_MAX: usize = 1_000;
+
+/// A region's replica of the table. Cheap to clone.
+#[derive(Clone)]
+pub struct Table {
+    pub(crate) client: Client,
+    pub(crate) streams: aws_sdk_dynamodbstreams::Client,
+    pub(crate) name: String,
+}
+
+/// A part of the log of revocations.
+#[derive(Debug)]
+pub struct RevokedPage {
+    /// The revocations.
+    pub items: Vec<KeyItem>,
+    /// Where the next page begins; `None` if this was the last.
+    pub next: Option<Cursor>,
+}
+
+/// A place in the log of revocations.
+#[derive(Clone, Debug)]
+pub struct Cursor(Item);
+
+impl std::fmt::Debug for Table {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Table")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Table {
+    /// The table as the configuration names it. Credentials, and what it leaves out, come from the
+    /// usual chain: environment, profile, web identity, container, instance.
+    pub async fn open(spec: &DynamoSpec) -> Self {
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(spec.connect_timeout.get())
+            .operation_attempt_timeout(spec.attempt_timeout.get())
+            .operation_timeout(spec.total_timeout.get())
+            .build();
+        let mut loader = aws_config::defaults(BehaviorVersion::latest())
+            .timeout_config(timeouts)
+            .retry_config(RetryConfig::standard().with_max_attempts(spec.attempts_max.into()));
+        if let Some(region) = &spec.region {
+            loader = loader.region(Region::new(region.clone()));
+        }
+        if let Some(endpoint) = &spec.endpoint {
+            loader = loader.endpoint_url(endpoint);
+        }
+        let config = loader.load().await;
+        Self {
+            client: Client::new(&config),
+            streams: aws_sdk_dynamodbstreams::Client::new(&config),
+            name: spec.table.clone(),
+        }
+    }
+
+    /// Adds a fact. One that is there already is left as it is. Returns whether it is new.
+    ///
+    /// # Errors
+    /// [`Trouble`].
+    pub async fn add(&self, fact: &KeyItem) -> Result<bool, Trouble> {
+        let item = to_item(fact).map_err(|error| Trouble::Other(error.to_string()))?;
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.name)
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(pk)")
+            .send()
+            .await;
+        match put.map_err(Trouble::of) {
+            Ok(_) => Ok(true),
+            Err(Trouble::Exists) => Ok(false),
+            Err(trouble) => Err(trouble),
+        }
+    }
+
+    /// What the table knows of a key: its record and its revocation come in one answer.
+    ///
+    /// # Errors
+    /// [`Trouble`].
+    pub async fn get(&self, kid: KeyId) -> Result<Option<Stored>, Trouble> {
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .key_condition_expression("pk = :kid")
+            .expression_attribute_values(":kid", AttributeValue::S(kid.to_string()))
+            .consistent_read(true)
+            .limit(8)
+            .send()
+            .await
+            .map_err(Trouble::of)?;
+        Ok(stored(answer.items().iter().filter_map(from_item)))
+    }
+
+    /// All keys, oldest first.
+    ///
+    /// # Errors
+    /// [`Trouble`]; also if there are more than can be listed.
+    pub async fn list(&self) -> Result<Vec<Stored>, Trouble> {
+        let (mut created, mut revoked) = (Vec::new(), std::collections::BTreeSet::new());
+        let mut from: Option<Item> = None;
+        for _ in 0..PAGES_MAX {
+            let page = self
+                .client
+                .scan()
+                .table_name(&self.name)
+                .limit(PAGE)
+                .set_exclusive_start_key(from)
+                .send()
+                .await
+                .map_err(Trouble::of)?;
+            for fact in page.items().iter().filter_map(from_item) {
+                match fact {
+                    KeyItem::Created(record) => created.push(Arc::new(record)),
+                    KeyItem::Revoked { kid, .. } => {
+                        revoked.insert(kid);
+                    }
+                }
+            }
+            from = page.last_evaluated_key;
+            if from.is_none() {
+                created.sort_by_key(|record| (record.created_unix_secs, record.kid));
+                let keys = created.into_iter().map(|record| Stored {
+                    revoked: revoked.contains(&record.kid),
+                    record,
+                });
+                return Ok(keys.collect());
+            }
+        }
+        Err(Trouble::Other(
+            "the table holds more than can be listed".to_owned(),
+        ))
+    }
+
+    /// A page of revocations made at `since` (seconds since the Unix epoch) or later.
+    ///
+    /// # Errors
+    /// [`Trouble`].
+    pub async fn revoked_since(
+        &self,
+        since_unix_secs: u64,
+        from: Option<Cursor>,
+    ) -> Result<RevokedPage, Trouble> {
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .index_name(INDEX)
+            .key_condition_expression("#log = :log AND #at >= :since")
+            .expression_attribute_names("#log", LOG)
+            .expression_attribute_names("#at", AT)
+            .expression_attribute_values(":log", AttributeValue::S(LOG_REVOKED.to_owned()))
+            .expression_attribute_values(":since", AttributeValue::N(since_unix_secs.to_string()))
+            .limit(PAGE)
+            .set_exclusive_start_key(from.map(|cursor| cursor.0))
+            .send()
+            .await
+            .map_err(Trouble::of)?;
+        Ok(RevokedPage {
+            items: answer.items().iter().filter_map(from_item).collect(),
+            next: answer.last_evaluated_key.map(Cursor),
+        })
+    }
+
+    /// Whether the table answers as a key store should.
+    ///
+    /// # Errors
+    /// [`Trouble`].
+    pub async fn probe(&self) -> Result<(), Trouble> {
+        self.client
+            .get_item()
+            .table_name(&self.name)
+            .key(PK, AttributeValue::S("probe".to_owned()))
+            .key(crate::layout::SK, AttributeValue::S("probe".to_owned()))
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(Trouble::of)
+    }
+}
+
+fn stored(facts: impl Iterator<Item = KeyItem>) -> Option<Stored> {
+    let (mut record, mut revoked) = (None, false);
+    for fact in facts {
+        match fact {
+            KeyItem::Created(found) => record = Some(Arc::new(found)),
+            KeyItem::Revoked { .. } => revoked = true,
+        }
+    }
+    record.map(|record| Stored { record, revoked })
+}
+
+impl KeySource for Table {
+    fn fetch(
+        &self,
+        kid: KeyId,
+    ) -> Pin<Box<dyn Future<Output = Result<Option<Stored>, FetchError>> + Send + '_>> {
+        Box::pin(async move {
+            self.get(kid)
+                .await
+                .map_err(|trouble| FetchError(trouble.to_string()))
+        })
+    }
+}
