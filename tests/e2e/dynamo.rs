@@ -22,8 +22,9 @@ fn text(dynamo: &Dynamo, service: &Service) -> WorldText {
 }
 
 async fn status(node: &Node, key: &str) -> u16 {
-    let answer = Client::new(node.door()).get("/wide/x", &[("x-api-key", key)]);
-    answer.await.expect("an answer").status
+    let mut client = Client::new(node.door());
+    let answer = client.get("/wide/x", &[("x-api-key", key)]).await;
+    answer.expect("an answer").status
 }
 
 async fn becomes(node: &Node, key: &str, wanted: u16, patience: Duration) -> Duration {
