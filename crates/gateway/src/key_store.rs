@@ -1,8 +1,8 @@
 //! The store of keys that the configuration chose, behind one face.
 //!
 //! With DynamoDB the file of this node is the second line: it holds what was heard of revocations,
-//! which nothing undoes, and copies of records that the table gave, so that a node that starts while
-//! the table does not answer knows its callers.
+//! which nothing undoes, and copies of records that the table gave, so that a node that starts
+//! while the table does not answer knows its callers.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -140,8 +140,8 @@ impl KeyStore {
         blocking(move || file.keep(&facts)).await.map(|_| ())
     }
 
-    /// Whether nodes shall tell each other of this fact. With a table only revocations are told: they
-    /// may not wait for it.
+    /// Whether nodes shall tell each other of this fact. With a table only revocations are told:
+    /// they may not wait for it.
     pub(crate) const fn is_told(&self, fact: &KeyItem) -> bool {
         matches!(
             (self, fact),

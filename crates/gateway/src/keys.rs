@@ -184,8 +184,8 @@ impl Keys {
         result.map_err(KeyError::Store)
     }
 
-    /// Facts that the table told of, for this node and its mates. What was known already is not told
-    /// again: the ledger sees to that.
+    /// Facts that the table told of, for this node and its mates. What was known already is not
+    /// told again: the ledger sees to that.
     pub(crate) async fn heard(&self, items: Vec<KeyItem>) {
         self.revoke_cached(&items);
         self.cache_created(&items);

@@ -2,8 +2,8 @@
 //!
 //! Both kinds are bounded apart, so that a flood of unknown keys evicts no known one. A record is
 //! used for its time to live, then asked for again; should the store not answer, the old record
-//! serves on ([`Lookup::Ask`] carries it), but not for ever. A revocation is sticky: no later answer
-//! of a lagging store brings the key back.
+//! serves on ([`Lookup::Ask`] carries it), but not for ever. A revocation is sticky: no later
+//! answer of a lagging store brings the key back.
 //!
 //! Eviction is by generation: entries live in a young and an old half, a use moves an entry to the
 //! young half, and when that is full the old half is dropped. That keeps what was used lately, in
@@ -188,8 +188,8 @@ impl KeyCache {
         self.fill(record.kid, Some((Arc::new(record.clone()), false)), now);
     }
 
-    /// Takes in a copy of a record that the store gave `age` ago, in an earlier life of this node. It
-    /// is used only while the store does not answer, and replaces nothing.
+    /// Takes in a copy of a record that the store gave `age` ago, in an earlier life of this node.
+    /// It is used only while the store does not answer, and replaces nothing.
     pub fn restore(&self, record: Arc<KeyRecord>, age: Duration, now: Mono) {
         let Some(left) = self.spec.stale_ttl.get().checked_sub(age) else {
             return;

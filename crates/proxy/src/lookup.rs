@@ -1,10 +1,10 @@
 //! Fetches keys that the cache does not know: once for all who wait, and not for more than can be
 //! helped.
 //!
-//! Two guards stand before the store. A token bucket bounds how many keys are asked for in a second:
-//! whoever makes up keys with good checksums meets it, and keys in the cache do not. And after a
-//! failure the store is left alone for a moment, so that nobody waits for it: one look-up then tries
-//! whether it is back.
+//! Two guards stand before the store. A token bucket bounds how many keys are asked for in a
+//! second: whoever makes up keys with good checksums meets it, and keys in the cache do not. And
+//! after a failure the store is left alone for a moment, so that nobody waits for it: one look-up
+//! then tries whether it is back.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -321,7 +321,8 @@ mod tests {
         for answer in flood.collect::<Vec<_>>() {
             answer.await.unwrap();
         }
-        // A second's worth at once, and what came back meanwhile: the flood takes below ten seconds.
+        // A second's worth at once, and what came back meanwhile: the flood takes below ten
+        // seconds.
         let asked = source.asked.load(Ordering::SeqCst);
         assert!((100..1_100).contains(&asked), "{asked}");
     }

@@ -198,8 +198,8 @@ pub struct MeshMetrics {
 /// What is counted of keys.
 #[derive(Debug, Default)]
 pub struct KeyMetrics {
-    /// Look-ups by outcome: found, unknown, failed, turned away because too many waited, because the
-    /// guard's rate was used up, and because the store had just failed.
+    /// Look-ups by outcome: found, unknown, failed, turned away because too many waited, because
+    /// the guard's rate was used up, and because the store had just failed.
     pub lookups: [Cell; 6],
     /// Time that the store took to answer, in microseconds, all answers together.
     pub store_us: Cell,
