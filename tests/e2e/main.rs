@@ -1,5 +1,6 @@
 //! The real binary, from the outside: one behaviour a file.
 
+mod anycast;
 mod bad_input;
 mod cli;
 mod dynamo;
@@ -11,7 +12,10 @@ mod limit_ops;
 mod limits;
 mod load;
 mod node;
+mod operator;
+mod redis;
 mod tls;
+mod tokens;
 mod upstreams;
 
 /// Routes and limits that most tests need.

@@ -6,6 +6,8 @@
 mod client;
 mod config;
 mod dynamo;
+mod internet;
+mod issuer;
 mod node;
 mod report;
 mod service;
@@ -15,6 +17,8 @@ mod world;
 pub use client::{Answer, Client, Load, Outcome, Tally, answer_of, raw};
 pub use config::{Ports, RegionText, WorldText};
 pub use dynamo::Dynamo;
+pub use internet::{Asked, Asking, Internet, REGIONS, can_have_internet};
+pub use issuer::{Issuer, SigningKey};
 pub use node::Node;
 pub use report::report;
 pub use service::{Behaviour, Service};

@@ -76,6 +76,8 @@ pub enum Event {
     Seeds(Vec<Seed>),
     /// The node is being stopped or drained.
     Leave,
+    /// The operator holds what is announced as it is, or takes that back.
+    Hold(bool),
     /// The operator took that back.
     Return,
     /// The process is about to end: tell the pools.
@@ -619,6 +621,10 @@ impl Machine for Node {
             }
             Event::Leave => {
                 self.steer.handle(now, Input::Leave);
+                self.steered(now);
+            }
+            Event::Hold(held) => {
+                self.steer.handle(now, Input::Hold(held));
                 self.steered(now);
             }
             Event::Return => {

@@ -21,6 +21,12 @@ pub struct ClusterStatus {
     pub trouble: Option<String>,
     /// Why it stays announced though it is ill.
     pub veto: Option<String>,
+    /// Whether an operator holds what it announces as it is.
+    #[serde(default)]
+    pub held: bool,
+    /// Why it is announced or not, and what would change that, a sentence each.
+    #[serde(default)]
+    pub explanation: Vec<String>,
     /// All regions, in the order of the configuration.
     pub regions: Vec<RegionStatus>,
     /// Subjects whose counts are known.

@@ -6,6 +6,7 @@
 //! texts come in.
 
 mod anycast;
+mod auth;
 mod door;
 mod load;
 mod places;
@@ -18,7 +19,8 @@ mod suggest;
 mod tree;
 mod world;
 
-pub use anycast::{AnycastSpec, DirectorSpec};
+pub use anycast::{AnycastSpec, BirdSpec, DirectorSpec};
+pub use auth::{AnonymousSpec, AuthenticatorSpec, BY_KEY, EVERYONE, Methods};
 pub use door::{DoorSpec, DoorTimeouts, TlsSpec};
 pub use load::{Loaded, LoadedRegion, load, load_node};
 pub use places::Location;

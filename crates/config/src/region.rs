@@ -42,7 +42,10 @@ pub struct RegionSpec {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DrainSpec {
-    /// It is unready and withdrawn for so long before its doors close: what still comes is served.
+    /// It tells connections to close for so long before it withdraws: none is open when its packets
+    /// begin to go elsewhere.
+    pub settle: Period,
+    /// Withdrawn, it keeps its doors open for so long: what still comes is served.
     pub grace: Period,
     /// After that it waits for so long for requests in flight; then it drops them.
     pub timeout: Period,
@@ -51,6 +54,7 @@ pub struct DrainSpec {
 impl Default for DrainSpec {
     fn default() -> Self {
         Self {
+            settle: Period::from_millis(500),
             grace: Period::from_secs(1),
             timeout: Period::from_secs(30),
         }

@@ -1,5 +1,6 @@
 //! Checks across values: names that refer to nothing, addresses that clash, rules that contradict.
 
+mod auth;
 mod names;
 mod regions;
 mod routes;

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use tidegate_balance::PoolSpec;
-use tidegate_identity::{AuthMethod, KeysSpec};
-use tidegate_limit::{LimitSpec, TableSpec};
+use tidegate_identity::KeysSpec;
+use tidegate_limit::{LimitSpec, RedisSpec, TableSpec};
 use tidegate_model::ByteSize;
 use tidegate_pipeline::PlanSpec;
 use tidegate_route::{HostPattern, MethodSet, PathPattern};
 use tidegate_steer::SteerSpec;
 
+use crate::auth::{AuthenticatorSpec, Methods};
 use crate::{Location, Spanned};
 
 /// The world.
@@ -33,9 +34,15 @@ pub struct WorldSpec {
     /// How API keys look and where they stand.
     #[serde(default)]
     pub keys: KeysSpec,
+    /// Further methods of knowing callers, by name.
+    #[serde(default)]
+    pub authenticators: BTreeMap<String, Spanned<AuthenticatorSpec>>,
     /// How fast nodes announce and withdraw themselves.
     #[serde(default)]
     pub steer: SteerSpec,
+    /// The Redis that limits with `store: redis` are counted in.
+    #[serde(default)]
+    pub redis: Option<Spanned<RedisSpec>>,
     /// Bounds of the limits' counters.
     #[serde(default)]
     pub counters: TableSpec,
@@ -63,9 +70,9 @@ pub struct RouteText {
     pub methods: MethodSet,
     /// The service it leads to.
     pub upstream: Spanned<String>,
-    /// How callers are known.
+    /// How callers are known: methods in order.
     #[serde(default = "by_key")]
-    pub auth: AuthMethod,
+    pub auth: Spanned<Methods>,
     /// Limits it is under.
     #[serde(default)]
     pub limits: Vec<Spanned<String>>,
@@ -79,8 +86,11 @@ const fn any_method() -> MethodSet {
 }
 
 /// Closed unless opened: a route that says nothing asks for a key.
-const fn by_key() -> AuthMethod {
-    AuthMethod::Key
+fn by_key() -> Spanned<Methods> {
+    Spanned {
+        value: Methods::by_key(),
+        range: 0..0,
+    }
 }
 
 const fn body_max() -> ByteSize {

@@ -3,6 +3,7 @@
 //! It listens on loopback unless told otherwise, because whoever reaches it can make keys.
 
 mod config;
+mod drain;
 mod health;
 mod keys;
 mod limits;
@@ -19,7 +20,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use tidegate_runtime::Phase;
 
 pub(crate) use status::StatusDocument;
@@ -55,6 +56,8 @@ pub(crate) fn serve(
         .route("/limits/{name}/subject/reset", post(limits::reset_named))
         .route("/config", get(config::show))
         .route("/config/reload", post(config::reload))
+        .route("/drain", put(drain::drain).delete(drain::undrain))
+        .route("/steer/hold", put(drain::hold).delete(drain::release))
         .route("/lab/links", get(links::show).put(links::change))
         .fallback(async || problem(StatusCode::NOT_FOUND, "there is nothing here"))
         .layer(DefaultBodyLimit::max(BODY_MAX))

@@ -7,9 +7,8 @@ use std::net::TcpListener;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
-use tidegate_anycast::{Announcement, Director, DryRun, Speaker, Spoken};
 use tidegate_cluster::{ClusterSpec, Event, Node};
-use tidegate_config::{DrainSpec, Loaded};
+use tidegate_config::Loaded;
 use tidegate_dns::Dns;
 use tidegate_identity::{Guard, KeyCache, KeyStoreSpec, Pepper};
 use tidegate_keystore::Embedded;
@@ -21,8 +20,10 @@ use tidegate_pipeline::Refusal;
 use tidegate_proxy::{KeyLookup, Probes, Proxy, Shared};
 use tidegate_runtime::{Clock, CoreThread, Handle, Stop, Tasks, drive, mailbox, spawn_core};
 use tidegate_telemetry::{AccessLog, Cell, Metrics};
+use tidegate_tokens::{Around, Tokens};
 
 use crate::admin;
+use crate::announce::{open_vip, speaker};
 use crate::check::{HEARTBEAT, check_forever, report_load, reseed, resolve_seeds, seed_names};
 use crate::data::DataFolder;
 use crate::effects::Hands;
@@ -33,7 +34,7 @@ use crate::keys::Keys;
 use crate::options::Options;
 use crate::place::{Place, listed_nodes, own_region};
 use crate::services::Services;
-use crate::tables::live;
+use crate::tables::{live, tokens_spec};
 
 /// Threads of the control plane: gossip goes on while one of them scrapes.
 const CONTROL_THREADS: usize = 2;
@@ -46,7 +47,6 @@ pub(crate) struct Running {
     pub(crate) mesh: Arc<Mesh>,
     pub(crate) tasks: Tasks,
     pub(crate) cores: Vec<CoreThread>,
-    pub(crate) drain: DrainSpec,
 }
 
 /// Starts a node.
@@ -74,6 +74,13 @@ pub(crate) fn start(options: Options) -> Result<Running, String> {
     let door_settings = place.open_doors(&loaded, &data)?;
     let epoch = data.next_epoch(&place.node, clock.now().wall)?;
 
+    let control = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(CONTROL_THREADS)
+        .thread_name("control")
+        .enable_all()
+        .build()
+        .map_err(|error| format!("no runtime can be started: {error}"))?;
+    let vip = control.block_on(open_vip(&place.anycast))?;
     let metrics = Arc::new(Metrics::new(place.workers, Refusal::LABELS));
     let access_log = AccessLog::open(&options.access_log, Arc::clone(&metrics))
         .map_err(|error| format!("the access log cannot be opened: {error}"))?;
@@ -88,23 +95,28 @@ pub(crate) fn start(options: Options) -> Result<Running, String> {
     let admin_listener = TcpListener::bind(place.admin)
         .map_err(|error| format!("the admin door cannot open on {}: {error}", place.admin))?;
 
-    let control = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(CONTROL_THREADS)
-        .thread_name("control")
-        .enable_all()
-        .build()
-        .map_err(|error| format!("no runtime can be started: {error}"))?;
     let (cluster, inbox) = mailbox::<Node>();
     let mut tasks = Tasks::default();
     let store = control.block_on(key_store(&loaded, key_file, &metrics, clock, &mut tasks));
+    let dns = control.block_on(async { Dns::system() });
+    let around = Around {
+        dns: dns.clone(),
+        clock,
+        control: control.handle().clone(),
+        folder: options.data.clone(),
+    };
+    let tokens = Tokens::build(tokens_spec(&loaded.world), &Tokens::default(), &around)?;
     let shared = share(
         &loaded,
+        tokens,
+        dns,
         pepper.clone(),
         &store,
         &metrics,
         clock,
         &control,
         &cluster,
+        &data,
     )?;
     let links = (options.lab || options.wan).then(|| Arc::new(distances(&loaded, options.wan)));
     let keys = Keys::new(
@@ -125,6 +137,9 @@ pub(crate) fn start(options: Options) -> Result<Running, String> {
         tail: key_tail::TailState::default(),
         has_table: matches!(store, KeyStore::Dynamo(_)),
         metrics: Arc::clone(&metrics),
+        anycast: Arc::default(),
+        _vip: vip,
+        drain: place.drain,
         doors: door_settings,
         links: links.clone(),
         heartbeats: (0..place.workers).map(|_| Arc::default()).collect(),
@@ -160,7 +175,7 @@ pub(crate) fn start(options: Options) -> Result<Running, String> {
         );
         let hands = Hands {
             mesh: Arc::clone(&mesh),
-            speaker: speaker(&place, cluster.clone()),
+            speaker: speaker(&place, Arc::clone(&services.anycast), cluster.clone()),
             keys: keys.clone(),
             quotas,
             cluster: cluster.clone(),
@@ -205,19 +220,22 @@ pub(crate) fn start(options: Options) -> Result<Running, String> {
         mesh,
         tasks,
         cores,
-        drain: place.drain,
     })
 }
 
 /// What all cores share.
+#[expect(clippy::too_many_arguments, reason = "parts of a node, each made once")]
 fn share(
     loaded: &Loaded,
+    tokens: Tokens,
+    dns: Dns,
     pepper: Pepper,
     store: &KeyStore,
     metrics: &Arc<Metrics>,
     clock: Clock,
     control: &tokio::runtime::Runtime,
     cluster: &Handle<Node>,
+    data: &DataFolder,
 ) -> Result<Arc<Shared>, String> {
     let counters = Arc::new(Table::new(loaded.world.counters));
     let cache = Arc::new(KeyCache::new(loaded.world.keys.cache));
@@ -231,7 +249,8 @@ fn share(
             "Copies of keys will do while the store does not answer."
         );
     }
-    let live = live(loaded, &pepper, &counters, metrics)?;
+    let redis = crate::store::store(loaded, data, None, metrics, control.handle())?;
+    let live = live(loaded, tokens, &pepper, &counters, metrics, redis)?;
     let lookup = KeyLookup::new(
         Arc::new(store.clone()),
         Arc::clone(&cache),
@@ -241,7 +260,6 @@ fn share(
         Guard::new(loaded.world.keys.cache.lookups_per_second),
     );
     let cluster = cluster.clone();
-    let dns = control.block_on(async { Dns::system() });
     Ok(Arc::new(Shared {
         live: ArcSwap::from_pointee(live),
         cache,
@@ -293,27 +311,6 @@ fn cluster_spec(
         seeds,
         generation: loaded.generation,
         steer: loaded.world.steer,
-    }
-}
-
-fn speaker(place: &Place, cluster: Handle<Node>) -> Box<dyn Speaker> {
-    let said = move |spoken| {
-        let event = match spoken {
-            Spoken::Applied { announced } => Event::Applied { announced },
-            Spoken::Routes(routes) => Event::Routes(routes),
-        };
-        cluster.offer(event);
-    };
-    match place.director {
-        None => Box::new(DryRun::new(said)),
-        Some(director) => {
-            let announcement = Announcement {
-                node: place.node.clone(),
-                announce: false,
-                doors: place.doors.clone(),
-            };
-            Box::new(Director::start(director.at, announcement, said))
-        }
     }
 }
 

@@ -4,6 +4,7 @@ mod certs;
 mod check;
 mod client;
 mod down;
+mod drain;
 mod keys;
 mod lab;
 mod limits;
@@ -12,7 +13,10 @@ mod run;
 mod sheet;
 mod sim;
 mod status;
+mod steer;
 mod up;
+mod watchdog;
+mod which;
 
 use std::process::ExitCode;
 
@@ -43,6 +47,14 @@ enum Command {
     Down(down::Args),
     /// Show every region and node, as one node sees them.
     Status(status::Args),
+    /// Take a node or a region out of service without losing a request.
+    Drain(drain::Args),
+    /// Bring it back.
+    Undrain(drain::BackArgs),
+    /// Say why a node is announced or not; hold that as it is.
+    Steer(steer::Args),
+    /// Withdraw a node that is dead or frozen: runs beside it.
+    Watchdog(watchdog::Args),
     /// Check a configuration and report every problem.
     Check(check::Args),
     /// Start one node.
@@ -65,6 +77,10 @@ impl Cli {
             Command::Up(args) => up::run(args),
             Command::Down(args) => down::run(&args),
             Command::Status(args) => status::run(&args),
+            Command::Drain(args) => drain::run(&args),
+            Command::Undrain(args) => drain::back(&args),
+            Command::Steer(args) => steer::run(&args),
+            Command::Watchdog(args) => watchdog::run(&args),
             Command::Check(args) => check::run(&args),
             Command::Run(args) => run::run(args),
             Command::Keys(args) => keys::run(args),

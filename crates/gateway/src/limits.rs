@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tidegate_limit::{
-    Algorithm, Dimension, HotSubject, Limit, LimitId, Mode, SubjectKey, SubjectView, Windows,
+    Algorithm, Dimension, HotSubject, Limit, LimitId, Mode, StoreKind, SubjectKey, SubjectView,
+    Windows,
 };
 use tidegate_model::{NodeId, Period};
 use tidegate_pipeline::Snapshot;
@@ -29,6 +30,11 @@ pub(crate) struct LimitTerms {
     pub(crate) algorithm: String,
     pub(crate) scope: String,
     pub(crate) on_partition: String,
+    /// Who decides at the moment: `mesh` or `redis`; of a limit in Redis that does not answer, what
+    /// applies without it.
+    pub(crate) decided_by: String,
+    /// Where it is counted while all is well: `mesh` or `redis`.
+    pub(crate) store: String,
     /// What requests are told apart by: a value each names a subject.
     pub(crate) per: Vec<String>,
     pub(crate) shadow: bool,
@@ -40,6 +46,9 @@ pub(crate) struct TopDocument {
     pub(crate) node: NodeId,
     pub(crate) subjects_hot: usize,
     pub(crate) subjects_looked_at: usize,
+    /// Whether Redis decides the limits that are counted there; none if there is no Redis.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) redis_up: Option<bool>,
     pub(crate) subjects: Vec<TopRow>,
 }
 
@@ -78,7 +87,8 @@ pub(crate) struct ResetDocument {
 }
 
 impl LimitTerms {
-    pub(crate) fn of(limit: &Limit) -> Self {
+    /// `store_up` if Redis answers.
+    pub(crate) fn of(limit: &Limit, store_up: bool) -> Self {
         let per = limit.per.dimensions().iter();
         Self {
             limit: limit.name.to_string(),
@@ -87,6 +97,12 @@ impl LimitTerms {
             algorithm: limit.algorithm.label().to_owned(),
             scope: limit.scope.label().to_owned(),
             on_partition: limit.on_partition.label().to_owned(),
+            decided_by: match (limit.store, store_up) {
+                (StoreKind::Redis, false) => limit.on_store_down.label(),
+                (store, _) => store.label(),
+            }
+            .to_owned(),
+            store: limit.store.label().to_owned(),
             per: per
                 .filter(|by| **by != Dimension::All)
                 .map(Dimension::label)
@@ -174,6 +190,7 @@ fn values(snapshot: &Snapshot, by: &Dimension, keys: &[ListedKey]) -> Option<Vec
         | Dimension::Network(_)
         | Dimension::Header(_)
         | Dimension::Cookie(_)
+        | Dimension::Claim(_)
         | Dimension::Host
         | Dimension::Method => None,
     }

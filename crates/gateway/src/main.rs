@@ -4,10 +4,12 @@
 //! subcommand is a file under `cli/`; what a node is made of is listed in `boot`.
 
 mod admin;
+mod announce;
 mod boot;
 mod check;
 mod cli;
 mod data;
+mod drain;
 mod effects;
 mod files;
 mod key_store;
@@ -20,6 +22,8 @@ mod quotas;
 mod reload;
 mod services;
 mod shutdown;
+mod store;
+mod systemd;
 mod tables;
 
 use std::process::ExitCode;
@@ -28,6 +32,7 @@ use clap::Parser;
 
 fn main() -> ExitCode {
     tidegate_net::install_crypto();
+    tidegate_tokens::install_crypto();
     match cli::Cli::parse().run() {
         Ok(code) => code,
         Err(error) => {

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use tidegate_config::{AnycastSpec, DirectorSpec, DoorSpec, DrainSpec, Loaded, LoadedRegion};
-use tidegate_model::NodeId;
+use tidegate_anycast::BirdPlace;
+use tidegate_config::{AnycastSpec, BirdSpec, DoorSpec, DrainSpec, Loaded, LoadedRegion};
+use tidegate_model::{NodeId, Period};
 use tidegate_net::{Certificates, DoorSettings};
 
 use crate::data::DataFolder;
@@ -21,7 +22,7 @@ pub(crate) struct Place {
     pub(crate) doors: BTreeMap<String, SocketAddr>,
     pub(crate) workers: usize,
     pub(crate) drain: DrainSpec,
-    pub(crate) director: Option<DirectorSpec>,
+    pub(crate) anycast: AnycastSpec,
 }
 
 /// The one region whose file a node has read.
@@ -100,11 +101,8 @@ impl Place {
             admin,
             doors,
             workers: options.workers.or(listed_workers).unwrap_or(cores),
-            drain: region.spec.drain,
-            director: match region.spec.anycast.value {
-                AnycastSpec::Director(director) => Some(director),
-                AnycastSpec::DryRun => None,
-            },
+            drain: drain(region),
+            anycast: region.spec.anycast.value.clone(),
         })
     }
 
@@ -119,6 +117,28 @@ impl Place {
             settings(name, *addr, &region.spec.doors[name].value, data)
         };
         self.doors.iter().map(door).collect()
+    }
+}
+
+/// How a node leaves: what BIRD takes to withdraw in a planned way comes before the grace.
+fn drain(region: &LoadedRegion) -> DrainSpec {
+    let mut drain = region.spec.drain;
+    if let AnycastSpec::Bird(bird) = &region.spec.anycast.value
+        && bird.graceful_protocol.is_some()
+    {
+        let millis = (drain.grace.get() + bird.graceful_for.get()).as_millis();
+        drain.grace = Period::from_millis(u64::try_from(millis).unwrap_or(u64::MAX));
+    }
+    drain
+}
+
+/// What of BIRD belongs to a node.
+pub(crate) fn bird_place(spec: &BirdSpec) -> BirdPlace {
+    BirdPlace {
+        socket: spec.socket.clone(),
+        protocol: spec.protocol.clone(),
+        graceful: spec.graceful_protocol.clone(),
+        prefixes: spec.prefixes.iter().map(ToString::to_string).collect(),
     }
 }
 

@@ -9,12 +9,15 @@ use tidegate_balance::Pool;
 use tidegate_cluster::{ClusterSpec, Event};
 use tidegate_model::{Epoch, Generation};
 use tidegate_proxy::Probes;
+use tidegate_tokens::{Around, Tokens};
 
 use crate::check::{resolve_seeds, seed_names};
+use crate::data::DataFolder;
 use crate::files::load_region;
 use crate::place::{Place, listed_nodes};
 use crate::services::Services;
-use crate::tables::live;
+use crate::store::store;
+use crate::tables::{live, tokens_spec};
 
 /// What came of a reload.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -58,7 +61,28 @@ async fn try_reload(services: &Arc<Services>) -> Result<Reloaded, String> {
             certificates.reload().map_err(|error| error.to_string())?;
         }
     }
-    let fresh = live(&loaded, &shared.pepper, &shared.counters, &services.metrics)?;
+    let running = shared.live.load().store.clone();
+    let data = DataFolder::new(services.options.data.clone());
+    let handle = tokio::runtime::Handle::current();
+    let store = store(&loaded, &data, running, &services.metrics, &handle)?;
+    let around = Around {
+        dns: shared.dns.clone(),
+        clock: services.clock,
+        control: tokio::runtime::Handle::current(),
+        folder: services.options.data.clone(),
+    };
+    let (spec, before) = (tokens_spec(&loaded.world), shared.live.load_full());
+    let tokens = tokio::task::spawn_blocking(move || Tokens::build(spec, &before.tokens, &around))
+        .await
+        .map_err(|error| error.to_string())??;
+    let fresh = live(
+        &loaded,
+        tokens,
+        &shared.pepper,
+        &shared.counters,
+        &services.metrics,
+        store,
+    )?;
     inherit(&fresh.snapshot.pools, &shared.live.load().snapshot.pools);
     let probes = Probes::start(&fresh.snapshot.pools, &shared.dns, services.clock);
     shared.live.store(Arc::new(fresh));

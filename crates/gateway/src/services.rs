@@ -2,7 +2,9 @@
 
 use std::sync::{Arc, Mutex};
 
+use tidegate_anycast::{Condition, Vip};
 use tidegate_cluster::Node;
+use tidegate_config::DrainSpec;
 use tidegate_mesh::Links;
 use tidegate_model::{NodeId, Wall};
 use tidegate_net::DoorSettings;
@@ -29,6 +31,11 @@ pub(crate) struct Services {
     pub(crate) tail: TailState,
     pub(crate) has_table: bool,
     pub(crate) metrics: Arc<Metrics>,
+    /// How the routing daemon does.
+    pub(crate) anycast: Arc<Condition>,
+    /// The device with the anycast addresses: it goes with the process.
+    pub(crate) _vip: Option<Vip>,
+    pub(crate) drain: DrainSpec,
     pub(crate) doors: Vec<Arc<DoorSettings>>,
     pub(crate) probes: Mutex<Probes>,
     /// Distance and cuts, in worlds on one machine.

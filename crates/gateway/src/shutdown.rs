@@ -1,8 +1,8 @@
 //! How a node ends, in order.
 //!
-//! Unready and withdrawn first, while doors are still open: what is on its way arrives. Then doors
-//! close, what is in flight is finished, peers are told, and the process ends. A second signal
-//! skips the waiting.
+//! Unready first, and connections are told to close; then withdrawn, while doors are still open:
+//! what is on its way arrives (`drain`). Then doors close, what is in flight is finished, peers are
+//! told, and the process ends. A second signal skips the waiting.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,8 +13,10 @@ use tokio::io::AsyncReadExt;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::boot::Running;
+use crate::drain;
 use crate::reload::reload;
 use crate::services::Services;
+use crate::systemd;
 
 /// Why a node ends.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -32,13 +34,15 @@ pub(crate) fn run_until_stopped(running: Running, lifeline: bool) -> Result<bool
         mesh,
         mut tasks,
         cores,
-        drain,
     } = running;
     let signals = {
         let _within = control.enter();
         Signals::listen().map_err(|error| format!("signals cannot be heard: {error}"))?
     };
+    systemd::ready();
+    tasks_of_systemd(&control, &mut tasks);
     let (cause, mut signals) = control.block_on(wait(&services, &mut tasks, signals, lifeline));
+    systemd::stopping();
     let well = match &cause {
         Cause::Signal(name) => {
             tracing::info!(signal = name, "Stopping.");
@@ -63,7 +67,7 @@ pub(crate) fn run_until_stopped(running: Running, lifeline: bool) -> Result<bool
     };
     let finished = control.block_on(async {
         tokio::select! {
-            finished = drain_all(&services, drain.grace.get(), drain.timeout.get(), &cores) => finished,
+            finished = drain_all(&services, &cores) => finished,
             () = signals.stop() => {
                 tracing::warn!("A second signal: not waiting any longer.");
                 false
@@ -91,6 +95,12 @@ pub(crate) fn run_until_stopped(running: Running, lifeline: bool) -> Result<bool
     Ok(well && all_well)
 }
 
+/// systemd hears that the node lives for as long as its control plane runs.
+fn tasks_of_systemd(control: &tokio::runtime::Runtime, tasks: &mut tidegate_runtime::Tasks) {
+    let _within = control.enter();
+    tasks.spawn("systemd", systemd::keep_alive());
+}
+
 async fn wait(
     services: &Arc<Services>,
     tasks: &mut tidegate_runtime::Tasks,
@@ -114,17 +124,11 @@ async fn wait(
 }
 
 /// Leaves in order. Returns whether everything in flight was finished.
-async fn drain_all(
-    services: &Arc<Services>,
-    grace: Duration,
-    timeout: Duration,
-    cores: &[tidegate_runtime::CoreThread],
-) -> bool {
-    services.cluster.send(Event::Leave).await;
-    services.stop.advance(Phase::Draining);
-    tokio::time::sleep(grace).await;
+async fn drain_all(services: &Arc<Services>, cores: &[tidegate_runtime::CoreThread]) -> bool {
+    drain::leave(services).await;
+    tokio::time::sleep(services.drain.grace.get()).await;
     services.stop.advance(Phase::Closing);
-    let deadline = tokio::time::Instant::now() + timeout;
+    let deadline = tokio::time::Instant::now() + services.drain.timeout.get();
     while !cores.iter().all(tidegate_runtime::CoreThread::is_finished) {
         if tokio::time::Instant::now() >= deadline {
             return false;

@@ -5,17 +5,15 @@
 //! serves on ([`Lookup::Ask`] carries it), but not for ever. A revocation is sticky: no later
 //! answer of a lagging store brings the key back.
 //!
-//! Eviction is by generation: entries live in a young and an old half, a use moves an entry to the
-//! young half, and when that is full the old half is dropped. That keeps what was used lately, in
-//! constant time.
+//! What was not used lately is evicted (`halves`).
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use serde::Deserialize;
 use tidegate_model::{Mono, Period};
 
+use crate::halves::Halves;
 use crate::{KeyId, KeyRecord};
 
 const SHARDS: usize = 64;
@@ -76,8 +74,8 @@ pub struct KeyCache {
 
 #[derive(Debug, Default)]
 struct Shard {
-    known: Halves<Entry>,
-    unknown: Halves<Mono>,
+    known: Halves<KeyId, Entry>,
+    unknown: Halves<KeyId, Mono>,
 }
 
 #[derive(Clone, Debug)]
@@ -241,55 +239,6 @@ impl KeyCache {
 const fn per_half(total: usize) -> usize {
     let half = total / (2 * SHARDS);
     if half == 0 { 1 } else { half }
-}
-
-/// A bounded map of two generations.
-#[derive(Debug)]
-struct Halves<V> {
-    young: BTreeMap<KeyId, V>,
-    old: BTreeMap<KeyId, V>,
-}
-
-impl<V> Default for Halves<V> {
-    fn default() -> Self {
-        Self {
-            young: BTreeMap::new(),
-            old: BTreeMap::new(),
-        }
-    }
-}
-
-impl<V> Halves<V> {
-    fn get(&self, kid: &KeyId) -> Option<&V> {
-        self.young.get(kid).or_else(|| self.old.get(kid))
-    }
-
-    fn is_old(&self, kid: &KeyId) -> bool {
-        !self.young.contains_key(kid) && self.old.contains_key(kid)
-    }
-
-    fn promote(&mut self, kid: &KeyId, half_max: usize) {
-        if let Some(value) = self.old.remove(kid) {
-            self.insert(*kid, value, half_max);
-        }
-    }
-
-    fn insert(&mut self, kid: KeyId, value: V, half_max: usize) {
-        self.old.remove(&kid);
-        if self.young.len() >= half_max && !self.young.contains_key(&kid) {
-            self.old = std::mem::take(&mut self.young);
-        }
-        self.young.insert(kid, value);
-    }
-
-    fn remove(&mut self, kid: &KeyId) {
-        self.young.remove(kid);
-        self.old.remove(kid);
-    }
-
-    fn len(&self) -> usize {
-        self.young.len() + self.old.len()
-    }
 }
 
 #[cfg(test)]

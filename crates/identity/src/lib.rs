@@ -2,16 +2,26 @@
 //!
 //! Keys are recognised ([`KeyText`]), looked up ([`KeyCache`]) and verified ([`Pepper`]) here. What
 //! is not known yet is asked for with [`Lookup::Ask`]: this room never fetches anything itself, and
-//! never prints a credential.
+//! never prints a credential. Tokens are taken apart and judged in `token`; whether a signature is
+//! right a [`Verify`] says, which a shell brings.
 
 mod cache;
 mod guard;
+mod halves;
 mod key;
+mod method;
 mod record;
 mod spec;
+mod token;
+mod verified;
 
 pub use cache::{CacheSpec, KeyCache, Lookup};
 pub use guard::Guard;
 pub use key::{KeyId, KeyText, Malformed, Minted, Pepper};
+pub use method::{Authenticator, Finding};
 pub use record::{Denied, KeyItem, KeyRecord};
-pub use spec::{AuthMethod, DynamoSpec, KeyStoreSpec, KeysSpec};
+pub use spec::{DynamoSpec, KeyStoreSpec, KeysSpec};
+pub use token::{
+    Algorithm, Checked, JwksSpec, Jwt, JwtSpec, RESULTS, TokenCounts, TokenDenied, Verify, http_url,
+};
+pub use verified::{Identity, Verified};

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 use tidegate_model::Wall;
 
-use crate::KeyId;
+use crate::{KeyId, TokenDenied};
 
 /// What was fixed when the key was made.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -81,6 +81,8 @@ pub enum Denied {
     Expired,
     /// The store cannot be asked, and the key is not in the cache.
     StoreDown,
+    /// A token, or no credential at all where several methods are offered.
+    Token(TokenDenied),
 }
 
 impl Denied {
@@ -95,6 +97,7 @@ impl Denied {
             Self::Revoked => "key_revoked",
             Self::Expired => "key_expired",
             Self::StoreDown => "key_store_down",
+            Self::Token(why) => why.label(),
         }
     }
 }

@@ -91,13 +91,3 @@ impl Default for DynamoSpec {
         }
     }
 }
-
-/// How callers of a route are known.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AuthMethod {
-    /// By API key; without a good one the request is refused.
-    Key,
-    /// Not at all: everyone may call.
-    None,
-}

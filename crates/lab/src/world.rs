@@ -118,7 +118,7 @@ impl World {
     }
 
     fn add_front(&mut self, loaded: &Loaded, region: &LoadedRegion) -> Result<(), WorldError> {
-        let AnycastSpec::Director(director) = region.spec.anycast.value else {
+        let AnycastSpec::Director(director) = &region.spec.anycast.value else {
             return Err(WorldError::NoDirector(region.id.clone()));
         };
         let place = loaded.world.regions[region.id.as_str()]

@@ -40,7 +40,7 @@ fn main() {
         }
     }
     let left = admitted(AMOUNT as usize);
-    println!("shared a counter: {} requests", table.overflowed());
+    println!("counted in the sketch: {} requests", table.overflowed());
     println!("the caller spent {SPENT} of {AMOUNT} before, and had {left} left after");
     assert_eq!(left, AMOUNT as usize - SPENT, "a count was lost");
 }

@@ -6,14 +6,16 @@
 //! Whoever inserts a key holds the lock of its stripe, so that no key gets two slots; cores that
 //! insert different keys meet only at the place, which one of them gets by compare-and-swap.
 
-use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Mutex, PoisonError};
 
 use crate::SubjectKey;
 
 const WAYS: usize = 8;
 const EMPTY: u64 = 0;
+/// A place whose subject has gone, and that serves no other yet. No subject has this number.
+const RETIRED: u64 = u64::MAX;
 /// Locks for insertion: many more than cores.
 const STRIPES: usize = 256;
 
@@ -22,6 +24,7 @@ const STRIPES: usize = 256;
 pub(crate) struct Buckets {
     keys: Vec<AtomicU64>,
     mask: usize,
+    used: AtomicUsize,
     inserting: [Mutex<()>; STRIPES],
 }
 
@@ -33,6 +36,7 @@ impl Buckets {
         Self {
             keys,
             mask: buckets - 1,
+            used: AtomicUsize::new(0),
             inserting: [const { Mutex::new(()) }; STRIPES],
         }
     }
@@ -40,6 +44,11 @@ impl Buckets {
     /// How many slots there are.
     pub(crate) fn slots(&self) -> usize {
         self.keys.len()
+    }
+
+    /// How many of them are taken.
+    pub(crate) fn used(&self) -> usize {
+        self.used.load(SeqCst)
     }
 
     fn choices(&self, key: SubjectKey) -> [usize; 2] {
@@ -81,6 +90,7 @@ impl Buckets {
             let free = self.free_place(key)?;
             let taken = self.keys[free].compare_exchange(EMPTY, key.raw(), SeqCst, SeqCst);
             if taken.is_ok() {
+                self.used.fetch_add(1, SeqCst);
                 return Some((free, true));
             }
         }
@@ -104,14 +114,22 @@ impl Buckets {
     /// The key in a slot.
     pub(crate) fn key(&self, slot: usize) -> Option<SubjectKey> {
         match self.keys[slot].load(SeqCst) {
-            EMPTY => None,
+            EMPTY | RETIRED => None,
             raw => Some(SubjectKey::from_raw(raw)),
         }
     }
 
     /// Frees a slot. Only the control thread does so.
     pub(crate) fn remove(&self, slot: usize) {
-        self.keys[slot].store(EMPTY, SeqCst);
+        if self.keys[slot].swap(EMPTY, SeqCst) != EMPTY {
+            self.used.fetch_sub(1, SeqCst);
+        }
+    }
+
+    /// Lets nobody find a slot's subject any more, nor take the slot, until it is
+    /// [removed](Self::remove): a core may just be counting in it.
+    pub(crate) fn retire(&self, slot: usize) {
+        self.keys[slot].store(RETIRED, SeqCst);
     }
 }
 
@@ -134,8 +152,12 @@ mod tests {
             assert_eq!(buckets.find_or_insert(key(n as u64)), Some((*slot, false)));
             assert_eq!(buckets.key(*slot), Some(key(n as u64)));
         }
-        buckets.remove(slots[5].0);
+        assert_eq!(buckets.used(), 800);
+        buckets.retire(slots[5].0);
         assert_eq!(buckets.find(key(5)), None);
+        assert_eq!((buckets.key(slots[5].0), buckets.used()), (None, 800));
+        buckets.remove(slots[5].0);
+        assert_eq!((buckets.find(key(5)), buckets.used()), (None, 799));
         assert!(buckets.find_or_insert(key(5)).unwrap().1);
     }
 

@@ -11,6 +11,7 @@ mod bucket;
 mod demand;
 mod draw;
 mod escrow;
+mod evict;
 mod export;
 mod history;
 mod inspect;
@@ -28,6 +29,7 @@ pub use self::absorb::Absorbed;
 use self::actors::{ACTORS_MAX, Actors, ME};
 use self::demand::Demand;
 use self::draw::Drawing;
+use self::evict::Eviction;
 use self::export::enqueue;
 use self::history::History;
 pub use self::inspect::{HotSubject, NodeWord, RegionPart, SubjectView, TOP_MAX, Told, Top, TopBy};
@@ -106,6 +108,7 @@ pub struct Counters {
     /// round.
     sweep_at: usize,
     idle: Vec<bool>,
+    eviction: Eviction,
 }
 
 impl Counters {
@@ -121,6 +124,7 @@ impl Counters {
         ));
         Self {
             idle: vec![false; table.capacity()],
+            eviction: Eviction::new(table.capacity()),
             limits: table.limits(),
             presence: vec![Presence::Reachable; spec.regions.len()],
             heard: vec![Mono::ZERO; spec.regions.len()],
@@ -220,6 +224,7 @@ impl Counters {
         let leases = terms.algorithm == Algorithm::Concurrency;
         let quota = terms.algorithm == Algorithm::Quota;
         let current = terms.windows.at(now.wall).ix;
+        self.eviction.refer(slot);
         let subject = subject_entry(&mut self.subjects, key, slot, limit, now.mono);
         let slot = self.table.slot(slot);
         let (given, given_before) = subject.rights.given(current);
@@ -325,6 +330,8 @@ impl Counters {
                 self.table.enter_window(LimitIx(ix), window);
             }
         }
+        self.free_retired(now);
+        self.sweep_cells(now);
         let chunk = self.table.capacity().div_ceil(PARTS);
         let end = (self.sweep_at + chunk).min(self.table.capacity());
         for slot in self.sweep_at..end {
@@ -340,6 +347,7 @@ impl Counters {
                 self.idle[slot] = false;
             } else {
                 self.idle[slot] = over;
+                self.evict_if_pressed(slot, now);
             }
         }
         self.sweep_at = if end == self.table.capacity() { 0 } else { end };

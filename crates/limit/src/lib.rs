@@ -21,8 +21,10 @@ mod rename;
 mod rights;
 mod row;
 mod share;
+mod sketch;
 mod slot;
 mod spec;
+mod stored;
 mod subject;
 mod table;
 mod verdict;
@@ -42,10 +44,13 @@ pub use rights::{RealmSpec, RightsOf, RightsTo, RightsWord};
 pub use row::{Count, Row};
 pub use share::{Presence, RegionPresence};
 pub use spec::{
-    Algorithm, BurstShare, Cost, DelaySpec, Enforce, LimitSpec, Mode, OnPartition, Scope,
-    TableSpec, WindowSpec,
+    Algorithm, BurstShare, Cost, DelaySpec, Enforce, LimitSpec, Mode, OnPartition, OnStoreDown,
+    RedisSpec, Scope, StoreKind, TableSpec, WindowSpec,
 };
+pub use stored::{Answer, Question, Terms};
 pub use subject::{Limit, LimitId, LimitIx, Naming, NotASubject, SubjectKey};
-pub use table::{Ask, Decision, LIMITS_PER_REQUEST_MAX, Receipt, Table, TooManyLimits};
+pub use table::{
+    Ask, Decision, LIMITS_PER_REQUEST_MAX, Receipt, StoreReceipt, Table, TooManyLimits,
+};
 pub use verdict::{Verdict, policy_field, ratelimit_field, retry_after_secs, rights_pause};
 pub use window::{Window, WindowIx, Windows};

@@ -18,9 +18,9 @@ pub struct Per(Vec<Dimension>);
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Dimension {
-    /// The API key.
+    /// The API key, or a token's method and subject.
     Key,
-    /// Who holds the API key: all keys of one consumer together.
+    /// Who is calling: all keys and tokens of one consumer together.
     Consumer,
     /// The client's address: an IPv4 address, or the /64 network of an IPv6 address, which is what
     /// one subscriber has.
@@ -31,6 +31,8 @@ pub enum Dimension {
     Header(String),
     /// The value of this cookie; requests without it count together.
     Cookie(String),
+    /// The value of this claim of a verified token; callers without it count together.
+    Claim(String),
     /// The route.
     Route,
     /// The host that the client named.
@@ -71,6 +73,7 @@ impl Dimension {
             Self::Network(bits) => format!("network /{} or /{}", bits.v4, bits.v6),
             Self::Header(name) => format!("header {name}"),
             Self::Cookie(name) => format!("cookie {name}"),
+            Self::Claim(name) => format!("claim {name}"),
             Self::Route => "route".to_owned(),
             Self::Host => "host".to_owned(),
             Self::Method => "method".to_owned(),
@@ -96,8 +99,7 @@ impl Per {
     /// Whether anybody can make up subjects of it: nothing in it was verified.
     #[must_use]
     pub fn is_anonymous(&self) -> bool {
-        let verified = |d: &Dimension| matches!(d, Dimension::Key | Dimension::Consumer);
-        !self.0.iter().any(verified)
+        !self.needs_key()
     }
 
     /// The dimensions, in the order in which they were written.
@@ -106,11 +108,16 @@ impl Per {
         &self.0
     }
 
-    /// Whether callers without a key would all count together.
+    /// Whether callers that nobody knows would all count together.
     #[must_use]
     pub fn needs_key(&self) -> bool {
-        let of_key = |dimension| matches!(dimension, &Dimension::Key | &Dimension::Consumer);
-        self.0.iter().any(of_key)
+        let verified = |dimension: &Dimension| {
+            matches!(
+                dimension,
+                Dimension::Key | Dimension::Consumer | Dimension::Claim(_)
+            )
+        };
+        self.0.iter().any(verified)
     }
 }
 

@@ -129,6 +129,26 @@ impl Slot {
         debug_assert!(charged.is_ok() || unpack(self.admitted.load(SeqCst)).0 > window.0);
     }
 
+    /// Counts `cost` as admitted in the window before `window`.
+    pub(crate) fn charge_before(&self, window: WindowIx, cost: u32) {
+        let before = window.previous();
+        if cost == 0 || self.admitted_in_older(before) && self.admit(before, cost, u32::MAX).is_ok()
+        {
+            return;
+        }
+        let more = |word| {
+            let count = count_in(word, before).saturating_add(cost);
+            (unpack(word).0 <= before.0).then(|| pack(before.0, count))
+        };
+        let charged = self.before.fetch_update(SeqCst, SeqCst, more);
+        debug_assert!(charged.is_ok() || unpack(self.before.load(SeqCst)).0 > before.0);
+    }
+
+    /// Whether the last admission here was in `window` or earlier.
+    fn admitted_in_older(&self, window: WindowIx) -> bool {
+        unpack(self.admitted.load(SeqCst)).0 <= window.0
+    }
+
     /// Gives back what [`admit`](Self::admit) took, because another limit refused the request.
     pub(crate) fn give_back(&self, window: WindowIx, cost: u32) {
         let given_back = self.admitted.fetch_update(SeqCst, SeqCst, |word| {
@@ -280,6 +300,12 @@ impl Slot {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_subject_takes_a_cache_line_and_its_key() {
+        assert_eq!(size_of::<Slot>(), 64);
+        assert_eq!(size_of::<crate::SubjectKey>(), 8);
+    }
 
     #[test]
     fn a_window_starts_from_nothing_and_never_opens_again() {

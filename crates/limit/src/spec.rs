@@ -2,6 +2,7 @@
 
 mod choice;
 mod cost;
+mod store;
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -13,6 +14,7 @@ pub use self::choice::{
     Algorithm, BurstShare, DelaySpec, Enforce, Mode, OnPartition, Scope, WindowSpec,
 };
 pub use self::cost::Cost;
+pub use self::store::{OnStoreDown, RedisSpec, StoreKind};
 use crate::{Calendar, Per, Windows, Zone};
 
 /// The largest amount a limit may have: counts of several regions still fit 32 bits with room to
@@ -69,6 +71,12 @@ pub struct LimitSpec {
     /// Counts and reports, but refuses nothing: to see what a limit would do.
     #[serde(default)]
     pub shadow: bool,
+    /// Where it is counted.
+    #[serde(default)]
+    pub store: StoreKind,
+    /// `store: redis`: what holds while Redis does not answer.
+    #[serde(default)]
+    pub on_store_down: OnStoreDown,
 }
 
 impl LimitSpec {
@@ -91,6 +99,8 @@ impl LimitSpec {
             scope: Scope::default(),
             on_partition: OnPartition::default(),
             shadow: false,
+            store: StoreKind::default(),
+            on_store_down: OnStoreDown::default(),
         }
     }
 
@@ -172,7 +182,32 @@ impl LimitSpec {
             "use a constant cost or a request header with `concurrency`",
         );
         self.contradictions_of_mode(&mut say);
+        self.contradictions_of_store(&mut say);
         found
+    }
+
+    fn contradictions_of_store(&self, say: &mut impl FnMut(bool, String, &'static str)) {
+        let redis = self.store == StoreKind::Redis;
+        say(
+            redis && self.algorithm == Algorithm::Concurrency,
+            "`store: redis` is not offered for `concurrency`".to_owned(),
+            "leave `store` out: nodes renew leases among themselves",
+        );
+        say(
+            redis && self.mode == Mode::Strict,
+            "`mode: strict` holds whatever happens, and Redis may fail or forget".to_owned(),
+            "leave `mode` out: Redis counts exactly while it answers; or leave `store` out",
+        );
+        say(
+            redis && self.scope == Scope::Node,
+            "a node needs no Redis to count for itself".to_owned(),
+            "leave `store` out, or use scope: global or region",
+        );
+        say(
+            !redis && self.on_store_down != OnStoreDown::default(),
+            "`on_store_down` belongs to `store: redis`".to_owned(),
+            "leave `on_store_down` out, or add `store: redis`",
+        );
     }
 
     fn contradictions_of_mode(&self, say: &mut impl FnMut(bool, String, &'static str)) {
@@ -215,7 +250,7 @@ impl LimitSpec {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TableSpec {
-    /// Subjects counted one by one. Beyond it, further subjects share a few counters and may be
+    /// Subjects counted one by one. Beyond it, further subjects are counted in a sketch and may be
     /// refused early; 72 bytes each, taken at start.
     #[serde(deserialize_with = "subjects")]
     pub subjects_max: usize,

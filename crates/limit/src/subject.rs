@@ -11,7 +11,8 @@ use tidegate_model::Period;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::{
-    Algorithm, Cost, Enforce, LimitSpec, Mode, OnPartition, Per, Scope, WindowSpec, Windows,
+    Algorithm, Cost, Enforce, LimitSpec, Mode, OnPartition, OnStoreDown, Per, Scope, StoreKind,
+    WindowSpec, Windows,
 };
 
 /// What a limit is called between nodes: a hash of what may not change while counts are kept (name,
@@ -39,11 +40,39 @@ impl LimitId {
         };
         Self(xxh3_64_with_seed(text.as_bytes(), 0))
     }
+
+    /// What the limit's cells are called between nodes, for subjects without a slot of their own.
+    #[must_use]
+    pub(crate) fn of_cells(self) -> Self {
+        Self(xxh3_64_with_seed(b"cells", self.0))
+    }
 }
 
 /// A limit's place in this node's table.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct LimitIx(pub(crate) u16);
+
+impl LimitIx {
+    /// The limit of a table's entry at `place`. Its cells are the entry after it.
+    pub(crate) const fn at(place: usize) -> Self {
+        Self(2 * place as u16)
+    }
+
+    /// The limit's place among limits.
+    pub(crate) const fn place(self) -> usize {
+        self.0 as usize / 2
+    }
+
+    /// The limit's cells, which are a limit of their own.
+    pub(crate) const fn cells(self) -> Self {
+        Self(self.0 | 1)
+    }
+
+    /// Whether this stands for cells.
+    pub(crate) const fn is_cells(self) -> bool {
+        self.0 % 2 == 1
+    }
+}
 
 /// A limit as it runs.
 #[derive(Clone, PartialEq, Debug)]
@@ -82,6 +111,10 @@ pub struct Limit {
     pub on_partition: OnPartition,
     /// Whether it only reports what it would refuse.
     pub shadow: bool,
+    /// Where it is counted.
+    pub store: StoreKind,
+    /// What holds while its store does not answer.
+    pub on_store_down: OnStoreDown,
 }
 
 /// A silent node's leases count for so long, if the limit does not say.
@@ -112,6 +145,8 @@ impl Limit {
             scope: spec.scope,
             on_partition: spec.on_partition,
             shadow: spec.shadow,
+            store: spec.store,
+            on_store_down: spec.on_store_down,
         }
     }
 }
@@ -167,8 +202,11 @@ impl SubjectKey {
     /// A subject as a peer named it.
     #[must_use]
     pub const fn from_raw(raw: u64) -> Self {
-        // Zero marks an empty slot.
-        Self(if raw == 0 { 1 } else { raw })
+        // Both ends mark slots that serve no subject.
+        match raw {
+            0 | u64::MAX => Self(1),
+            raw => Self(raw),
+        }
     }
 
     /// The number, to send to a peer.

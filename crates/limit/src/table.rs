@@ -7,16 +7,20 @@ use std::sync::{PoisonError, RwLock};
 
 use tidegate_model::Now;
 
+mod cells;
 mod control;
 mod place;
+mod stored;
 
 pub(crate) use self::control::Registered;
 use self::place::{Held, Place};
+pub use self::stored::StoreReceipt;
 use crate::bucket::Bucket;
 use crate::buckets::Buckets;
 use crate::rename::Renames;
 use crate::rights::{self, Realm};
 use crate::share::whole;
+use crate::sketch::{CELLS, Sketches};
 use crate::slot::Slot;
 use crate::subject::LimitIx;
 use crate::{
@@ -26,20 +30,18 @@ use crate::{
 /// Limits that one request may have to pass.
 pub const LIMITS_PER_REQUEST_MAX: usize = 8;
 
-/// Limits that a node can hold over its life, and shared counters that each has for subjects beyond
-/// the table's room.
+/// Limits that a node can hold over its life. Each is two entries: itself, and its cells.
 const LIMITS_MAX: usize = 1_024;
-const SHARED_PER_LIMIT: usize = 16;
 
 /// Counts of all subjects on this node, and for each the line that tells what others do.
 #[derive(Debug)]
 pub struct Table {
     buckets: Buckets,
     slots: Vec<Slot>,
-    /// For subjects that found no slot: a few counters a limit, shared and known to this node only.
-    shared: Vec<Slot>,
-    /// One bit a slot whose counts the control thread has not collected, and one bit for each 64 of
-    /// those.
+    /// For subjects that found no slot.
+    sketches: Sketches,
+    /// One bit a slot, cells included, whose counts the control thread has not collected, and one
+    /// bit for each 64 of those.
     dirty: Vec<AtomicU64>,
     dirty_words: Vec<AtomicU64>,
     /// Whether anything is dirty since the last collection.
@@ -49,6 +51,7 @@ pub struct Table {
     /// of: two f32, even and closed.
     silent: AtomicU64,
     overflowed: AtomicU64,
+    evicted: AtomicU64,
     /// One bit a slot that serves a subject that anybody can make up, and how many do.
     anonymous: Vec<AtomicU64>,
     anonymous_count: AtomicUsize,
@@ -103,7 +106,7 @@ impl Decision {
     }
 
     /// Whether every limit that refuses is a strict one whose rights other nodes may still hand
-    /// over: it is worth asking again after a [`rights_pause`].
+    /// over: it is worth asking again after a [`rights_pause`](crate::rights_pause).
     #[must_use]
     pub fn awaits_rights(&self) -> bool {
         !self.admitted
@@ -127,8 +130,8 @@ pub struct Receipt {
 enum SlotAt {
     /// In a slot of its own.
     Own(usize),
-    /// Together with others that found no slot.
-    Shared(usize),
+    /// In cells of the limit at this place, together with others.
+    Cells(usize),
 }
 
 /// More limits were registered over this node's life than it holds (1,024); it keeps those it has.
@@ -143,24 +146,24 @@ impl Table {
         let buckets = Buckets::new(spec.subjects_max);
         let slots = buckets.slots();
         let words = slots.div_ceil(64);
+        let dirty_words = (slots + LIMITS_MAX * CELLS).div_ceil(64);
         let zeros = |n: usize| (0..n).map(|_| AtomicU64::new(0)).collect();
         Self {
             slots: (0..slots).map(|_| Slot::default()).collect(),
-            shared: (0..LIMITS_MAX * SHARED_PER_LIMIT)
-                .map(|_| Slot::default())
-                .collect(),
-            dirty: zeros(words),
-            dirty_words: zeros(words.div_ceil(64)),
+            sketches: Sketches::new(LIMITS_MAX),
+            dirty: zeros(dirty_words),
+            dirty_words: zeros(dirty_words.div_ceil(64)),
             pending: AtomicU32::new(0),
             limits: RwLock::default(),
             silent: AtomicU64::new(0),
             overflowed: AtomicU64::new(0),
+            evicted: AtomicU64::new(0),
             anonymous: zeros(words),
             anonymous_count: AtomicUsize::new(0),
             urgent: AtomicBool::new(false),
             renames: Renames::default(),
             realm: Realm::default(),
-            newest: (0..LIMITS_MAX).map(|_| AtomicU32::new(0)).collect(),
+            newest: (0..2 * LIMITS_MAX).map(|_| AtomicU32::new(0)).collect(),
             buckets,
         }
     }
@@ -173,16 +176,16 @@ impl Table {
     pub fn register(&self, limit: &Limit) -> Result<LimitIx, TooManyLimits> {
         let mut limits = self.limits.write().unwrap_or_else(PoisonError::into_inner);
         let known = limits.iter().position(|known| known.id == limit.id);
-        let ix = known.unwrap_or(limits.len());
-        if ix == LIMITS_MAX {
+        let ix = LimitIx::at(known.unwrap_or(limits.len()) / 2);
+        if ix.place() == LIMITS_MAX {
             return Err(TooManyLimits);
         }
-        let entry = Registered::of(limit);
+        let entries = [Registered::of(limit), Registered::of_cells(limit)];
         match known {
-            Some(ix) => limits[ix] = entry,
-            None => limits.push(entry),
+            Some(at) => limits[at..at + 2].clone_from_slice(&entries),
+            None => limits.extend(entries),
         }
-        Ok(LimitIx(ix as u16))
+        Ok(ix)
     }
 
     /// Decides one request against all its limits, and counts it if all of them let it through. A
@@ -218,7 +221,7 @@ impl Table {
         for (i, ask) in asks.iter().enumerate() {
             let place = self.place(now, ask);
             if offered {
-                place.slot.offer(place.window.ix, ask.cost);
+                place.offer(ask.cost);
             }
             decision.verdicts[i] = place.look(ask.cost);
             decision.admitted &= !decision.verdicts[i].refuses();
@@ -231,10 +234,8 @@ impl Table {
             if decision.admitted && decision.verdicts[i].admitted {
                 decision.receipts[i] = place.receipt(ask);
             }
-            if let SlotAt::Own(slot) = place.at
-                && ask.limit.scope != Scope::Node
-            {
-                decision.wake |= self.mark(slot);
+            if ask.limit.scope != Scope::Node {
+                decision.wake |= self.mark_at(place.at, place.subject);
             }
             if decision.verdicts[i].awaits_rights {
                 decision.wake |= !self.urgent.swap(true, SeqCst);
@@ -248,16 +249,18 @@ impl Table {
     #[must_use]
     pub fn settle(&self, now: Now, limit: &Limit, receipt: &Receipt, cost: u32) -> bool {
         let more = cost.saturating_sub(receipt.cost);
-        let Some(slot) = self.slot_of(receipt).filter(|_| more > 0) else {
+        if more == 0 {
             return false;
-        };
+        }
         let window = limit.windows.at(now.wall).ix;
-        slot.offer(window, more);
-        slot.charge(window, more);
-        if limit.algorithm == Algorithm::Bucket {
-            let (_, amount) = slot.terms();
-            let bucket = Bucket::new(amount, limit.windows.longest(), limit.burst);
-            slot.spill(bucket, now.mono, more, now.mono);
+        for slot in self.slots_of(receipt) {
+            slot.offer(window, more);
+            slot.charge(window, more);
+            if limit.algorithm == Algorithm::Bucket {
+                let (_, amount) = slot.terms();
+                let bucket = Bucket::new(amount, limit.windows.longest(), limit.burst);
+                slot.spill(bucket, now.mono, more, now.mono);
+            }
         }
         self.mark_receipt(limit, receipt)
     }
@@ -266,27 +269,29 @@ impl Table {
     /// should be woken.
     #[must_use]
     pub fn release(&self, limit: &Limit, receipt: &Receipt) -> bool {
-        let Some(slot) = self.slot_of(receipt) else {
-            return false;
-        };
-        slot.leave(receipt.cost);
+        for slot in self.slots_of(receipt) {
+            slot.leave(receipt.cost);
+        }
         self.mark_receipt(limit, receipt)
     }
 
-    /// The slot that a receipt is from, if it still serves that subject.
-    fn slot_of(&self, receipt: &Receipt) -> Option<&Slot> {
-        match receipt.at {
+    /// The slots that a receipt is from, if they still serve that subject.
+    fn slots_of(&self, receipt: &Receipt) -> impl Iterator<Item = &Slot> {
+        let (own, cells) = match receipt.at {
             SlotAt::Own(at) => {
-                (self.buckets.key(at) == Some(receipt.subject)).then(|| &self.slots[at])
+                let serves = self.buckets.key(at) == Some(receipt.subject);
+                (serves.then(|| &self.slots[at]), None)
             }
-            SlotAt::Shared(at) => Some(&self.shared[at]),
-        }
+            SlotAt::Cells(limit) => (None, self.sketches.known_cells(limit, receipt.subject)),
+        };
+        own.into_iter().chain(cells.into_iter().flatten())
     }
 
     fn mark_receipt(&self, limit: &Limit, receipt: &Receipt) -> bool {
         match receipt.at {
-            SlotAt::Own(slot) if limit.scope != Scope::Node => self.mark(slot),
-            SlotAt::Own(_) | SlotAt::Shared(_) => false,
+            SlotAt::Own(at) if self.buckets.key(at) != Some(receipt.subject) => false,
+            _ if limit.scope == Scope::Node => false,
+            at => self.mark_at(at, receipt.subject),
         }
     }
 
@@ -298,11 +303,25 @@ impl Table {
             subject: self.renames.name(ask.subject, window.ix),
             ..*ask
         };
-        let (slot, at) = match self.slot_for(ask) {
-            Some(slot) => (&self.slots[slot], SlotAt::Own(slot)),
-            None => self.shared_slot(ask),
-        };
-        slot.set_terms(ask.ix, ask.amount);
+        match self.slot_for(now, ask, window) {
+            Some(at) => {
+                self.slots[at].set_terms(ask.ix, ask.amount);
+                self.look(now, ask, window, &self.slots[at], SlotAt::Own(at))
+            }
+            None => self.cells(now, ask, window),
+        }
+    }
+
+    /// How much of the limit others leave, by what one slot knows.
+    fn look<'t>(
+        &'t self,
+        now: Now,
+        ask: &Ask<'_>,
+        window: Window,
+        slot: &'t Slot,
+        at: SlotAt,
+    ) -> Place<'t> {
+        let limit = ask.limit;
         let silent = self.silent_part(limit);
         let held = match (limit.algorithm, limit.mode) {
             (Algorithm::Bucket, _) => self.tokens(now, ask, slot, window, silent),
@@ -314,6 +333,7 @@ impl Table {
             subject: ask.subject,
             slot,
             at,
+            also: None,
             window,
             amount: ask.amount,
             held,
@@ -372,40 +392,6 @@ impl Table {
         Held::Rights { room, dry }
     }
 
-    /// The subject's own slot, if there is room for it. Subjects that anybody can make up get no
-    /// more than half of all slots, so that a flood of them leaves the others where they are.
-    fn slot_for(&self, ask: &Ask<'_>) -> Option<usize> {
-        if !ask.limit.anonymous {
-            return self
-                .buckets
-                .find_or_insert(ask.subject)
-                .map(|(slot, _)| slot);
-        }
-        if let Some(slot) = self.buckets.find(ask.subject) {
-            return Some(slot);
-        }
-        if self.anonymous_count.load(SeqCst) >= self.slots.len() / 2 {
-            return None;
-        }
-        let (slot, new) = self.buckets.find_or_insert(ask.subject)?;
-        if new {
-            self.note_anonymous(slot);
-        }
-        Some(slot)
-    }
-
-    fn note_anonymous(&self, slot: usize) {
-        self.anonymous_count.fetch_add(1, SeqCst);
-        set_bit(&self.anonymous, slot);
-    }
-
-    fn shared_slot(&self, ask: &Ask<'_>) -> (&Slot, SlotAt) {
-        self.overflowed.fetch_add(1, SeqCst);
-        let within = ask.subject.raw() as usize % SHARED_PER_LIMIT;
-        let at = usize::from(ask.ix.0) * SHARED_PER_LIMIT + within;
-        (&self.shared[at], SlotAt::Shared(at))
-    }
-
     /// The part of a limit that regions are taken to spend that cannot be heard; `None` if all are,
     /// or it is none of their concern.
     fn silent_part(&self, limit: &Limit) -> Option<f64> {
@@ -428,10 +414,16 @@ impl Table {
         self.pending.load(SeqCst) == 0 && self.pending.swap(1, SeqCst) == 0
     }
 
-    /// How often a subject found no slot of its own and was counted together with others.
+    /// How often a subject without a slot of its own was counted in cells, together with others.
     #[must_use]
     pub fn overflowed(&self) -> u64 {
         self.overflowed.load(SeqCst)
+    }
+
+    /// How many subjects lost their slots to make room.
+    #[must_use]
+    pub fn evicted(&self) -> u64 {
+        self.evicted.load(SeqCst)
     }
 
     /// How many subjects could have a slot of their own.

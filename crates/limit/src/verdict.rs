@@ -7,7 +7,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use crate::{Algorithm, Limit, OnPartition, Windows};
+use crate::{Algorithm, Limit, OnPartition, OnStoreDown, Windows};
 
 /// What one limit says to one request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -18,6 +18,8 @@ pub struct Verdict {
     pub shadow: bool,
     /// The policy that applied because a region could not be heard.
     pub partition: Option<OnPartition>,
+    /// What applied because the limit's store did not answer.
+    pub unstored: Option<OnStoreDown>,
     /// Whether it refuses only until another node hands over rights, which it may do.
     pub awaits_rights: bool,
     /// The amount that applies.
@@ -96,6 +98,7 @@ impl Verdict {
         admitted: true,
         shadow: false,
         partition: None,
+        unstored: None,
         awaits_rights: false,
         amount: 0,
         remaining: 0,
@@ -129,6 +132,7 @@ mod tests {
             admitted: true,
             shadow: false,
             partition: None,
+            unstored: None,
             awaits_rights: false,
             amount: 1_000,
             remaining: 7,

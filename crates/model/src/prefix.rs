@@ -19,6 +19,12 @@ impl Prefix {
         self.0.contains(&address.to_canonical())
     }
 
+    /// Its address, if it is the block of one address only.
+    #[must_use]
+    pub fn single(&self) -> Option<IpAddr> {
+        (self.0.prefix_len() == self.0.max_prefix_len()).then(|| self.0.addr())
+    }
+
     /// The block of `bits` leading bits that `address` lies in; the whole address if `bits` is too
     /// large for it.
     #[must_use]

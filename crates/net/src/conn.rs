@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use hyper::Request;
 use hyper::body::Incoming;
+use hyper::header::{CONNECTION, HeaderValue};
 use hyper::rt::Executor;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
@@ -118,7 +119,17 @@ async fn serve_http<S: ServeRequest, T: AsyncRead + AsyncWrite + Unpin + 'static
             let answer = Rc::clone(&service).serve(request, Rc::clone(&facts), busy);
             // In a box: hyper moves the future about, and it is large.
             let answer = Box::pin(answer);
-            async move { Ok::<_, std::convert::Infallible>(answer.await) }
+            let ask_to_close = (facts.protocol == Protocol::Http1).then(|| hall.stopping.clone());
+            async move {
+                let mut answer = answer.await;
+                // Closed by us at once, an idle connection might cross with its client's next
+                // request. So that one is answered, and told that it was the last.
+                if ask_to_close.is_some_and(|stopping| stopping.phase() >= Phase::Draining) {
+                    let headers = answer.headers_mut();
+                    headers.insert(CONNECTION, HeaderValue::from_static("close"));
+                }
+                Ok::<_, std::convert::Infallible>(answer)
+            }
         })
     };
     let watchdog = Watchdog::new(Rc::clone(&activity));
@@ -131,9 +142,14 @@ async fn serve_http<S: ServeRequest, T: AsyncRead + AsyncWrite + Unpin + 'static
                 .header_read_timeout(None)
                 .max_buf_size(buffer_max);
             let conn = builder.serve_connection(io, service);
-            until_end(conn, watchdog, hall.stopping.clone(), |conn| {
-                conn.graceful_shutdown();
-            })
+            until_end(
+                conn,
+                watchdog,
+                reached(hall.stopping.clone(), Phase::Closing),
+                |conn| {
+                    conn.graceful_shutdown();
+                },
+            )
             .await
         }
         Protocol::Http2 => {
@@ -147,9 +163,14 @@ async fn serve_http<S: ServeRequest, T: AsyncRead + AsyncWrite + Unpin + 'static
                 .keep_alive_interval(PING_EVERY)
                 .keep_alive_timeout(PING_TIMEOUT);
             let conn = builder.serve_connection(io, service);
-            until_end(conn, watchdog, hall.stopping.clone(), |conn| {
-                conn.graceful_shutdown();
-            })
+            until_end(
+                conn,
+                watchdog,
+                reached(hall.stopping.clone(), Phase::Draining),
+                |conn| {
+                    conn.graceful_shutdown();
+                },
+            )
             .await
         }
     };
@@ -180,24 +201,28 @@ enum End {
 async fn until_end<C: Future<Output = hyper::Result<()>>>(
     conn: C,
     watchdog: Watchdog,
-    mut stopping: Stopping,
+    leave: impl Future<Output = ()>,
     finish: impl Fn(std::pin::Pin<&mut C>),
 ) -> End {
     let mut conn = pin!(conn);
     let mut watchdog = pin!(watchdog);
-    let mut draining = pin!(stopping.reached(Phase::Draining));
+    let mut leave = pin!(leave);
     let mut finishing = false;
     loop {
         tokio::select! {
             biased;
             ended = conn.as_mut() => return End::Served(ended),
             why = watchdog.as_mut() => return End::Cut(why),
-            () = draining.as_mut(), if !finishing => {
+            () = leave.as_mut(), if !finishing => {
                 finishing = true;
                 finish(conn.as_mut());
             }
         }
     }
+}
+
+async fn reached(mut stopping: Stopping, phase: Phase) {
+    stopping.reached(phase).await;
 }
 
 /// What hyper says of a broken connection, in our words.

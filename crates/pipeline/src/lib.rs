@@ -9,17 +9,21 @@
 mod cost;
 mod forward;
 mod hygiene;
+mod identify;
 mod path;
 mod refusal;
 mod snapshot;
 mod spine;
 mod subject;
+mod terms;
 
 pub use cost::cost_after;
 pub use forward::{Forwarding, RequestId, forward_request, forward_response};
 pub use hygiene::{Origin, arrive};
+pub use identify::{Identified, Method, Need};
 pub use path::{BadPath, normalize};
 pub use refusal::{Problem, Refusal};
 pub use snapshot::{PlanSpec, Route, RouteSpec, Snapshot, SnapshotError, SnapshotParts};
-pub use spine::{Admitted, Arrival, Identified, Known, Routed};
+pub use spine::{Admitted, Arrival, Known, Routed};
 pub use subject::NotNamed;
+pub use terms::Terms;

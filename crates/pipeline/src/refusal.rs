@@ -7,7 +7,7 @@
 use std::fmt::Write;
 
 use http::StatusCode;
-use tidegate_identity::Denied;
+use tidegate_identity::{Denied, TokenDenied};
 use tidegate_route::MethodSet;
 
 use crate::BadPath;
@@ -167,6 +167,24 @@ impl Refusal {
                 "The API key cannot be checked at the moment",
                 "Try again in a moment.",
             ),
+            Self::Denied(Denied::Token(TokenDenied::Missing)) => problem(
+                S::UNAUTHORIZED,
+                "credential-missing",
+                "A credential is needed",
+                "Send one of the credentials that WWW-Authenticate lists.",
+            ),
+            Self::Denied(Denied::Token(TokenDenied::KeysDown)) => problem(
+                S::SERVICE_UNAVAILABLE,
+                "token-keys-unavailable",
+                "The token cannot be checked at the moment",
+                "Try again in a moment.",
+            ),
+            Self::Denied(Denied::Token(_)) => problem(
+                S::UNAUTHORIZED,
+                "token-not-accepted",
+                "The token is not accepted",
+                "Get a new token from the issuer that this service trusts, for this service.",
+            ),
             // One answer for all: whether a key exists, or once did, is nobody's business.
             Self::Denied(
                 Denied::Malformed
@@ -241,6 +259,18 @@ impl Refusal {
         "key_revoked",
         "key_expired",
         "key_store_down",
+        "credential_missing",
+        "token_malformed",
+        "token_header",
+        "token_algorithm",
+        "token_unknown_key",
+        "token_signature",
+        "token_issuer",
+        "token_audience",
+        "token_expired",
+        "token_not_yet",
+        "token_claim",
+        "token_keys_down",
         "no-route",
         "method-not-allowed",
         "service-unavailable",

@@ -6,14 +6,15 @@ use std::sync::Arc;
 use http::HeaderValue;
 use serde::Deserialize;
 use tidegate_balance::Pool;
-use tidegate_identity::{AuthMethod, KeysSpec};
+use tidegate_identity::KeysSpec;
 use tidegate_limit::{
-    Limit, LimitIx, SubjectKey, Table as LimitTable, TooManyLimits, policy_field,
+    Limit, LimitIx, StoreKind, SubjectKey, Table as LimitTable, TooManyLimits, policy_field,
 };
 use tidegate_model::{ByteSize, Generation};
 use tidegate_route::{MatchSpec, Table};
 
 use crate::subject::{NotNamed, named};
+use crate::{Method, Terms};
 
 /// What the operator wrote about a route, with references resolved.
 #[derive(Clone, Debug)]
@@ -24,8 +25,8 @@ pub struct RouteSpec {
     pub matches: MatchSpec,
     /// The service's place among [`SnapshotParts::pools`].
     pub upstream: usize,
-    /// How callers are known.
-    pub auth: AuthMethod,
+    /// How callers are known, in this order.
+    pub methods: Vec<Method>,
     /// Places of its limits among [`SnapshotParts::limits`].
     pub limits: Vec<usize>,
     /// The largest body that a client may send.
@@ -104,25 +105,14 @@ pub struct Route {
     pub ix: usize,
     /// The service.
     pub pool: Arc<Pool>,
-    /// How callers are known.
-    pub auth: AuthMethod,
+    /// How callers are known, in this order.
+    pub methods: Vec<Method>,
     /// The largest body that a client may send, in bytes.
     pub body_max: u64,
-    /// Places of its limits.
-    pub limits: Vec<usize>,
-    pub(crate) limit_names: Vec<Arc<str>>,
-    /// The `RateLimit-Policy` field, and those of plans that change it.
-    policy: Option<HeaderValue>,
-    policy_by_plan: BTreeMap<String, HeaderValue>,
-}
-
-impl Route {
-    /// The `RateLimit-Policy` field for a caller of this plan; `None` if the route has no limits.
-    #[must_use]
-    pub fn policy(&self, plan: Option<&str>) -> Option<&HeaderValue> {
-        plan.and_then(|plan| self.policy_by_plan.get(plan))
-            .or(self.policy.as_ref())
-    }
+    /// Its limits.
+    pub terms: Terms,
+    /// Other limits for callers whom nobody knows.
+    pub anonymous: Option<Terms>,
 }
 
 impl Snapshot {
@@ -168,38 +158,46 @@ impl Snapshot {
         snapshot.routes = routes
             .into_iter()
             .enumerate()
-            .map(|(ix, spec)| snapshot.route(ix, spec, plans.keys()))
+            .map(|(ix, spec)| snapshot.route(ix, spec))
             .collect();
         Ok(snapshot)
     }
 
-    fn route<'p>(
-        &self,
-        ix: usize,
-        spec: RouteSpec,
-        plans: impl Iterator<Item = &'p String>,
-    ) -> Route {
+    fn route(&self, ix: usize, spec: RouteSpec) -> Route {
+        let anonymous = spec.methods.iter().find_map(|method| match method {
+            Method::Anonymous(limits) => limits.clone(),
+            Method::Key | Method::Other(_) => None,
+        });
+        Route {
+            ix,
+            pool: Arc::clone(&self.pools[spec.upstream]),
+            methods: spec.methods,
+            body_max: spec.body_max.bytes(),
+            terms: self.terms(spec.limits),
+            anonymous: anonymous.map(|limits| self.terms(limits)),
+            name: spec.name,
+        }
+    }
+
+    fn terms(&self, limits: Vec<usize>) -> Terms {
         let policy = |plan: Option<&str>| {
-            let limits = spec
-                .limits
+            let limits = limits
                 .iter()
                 .map(|&at| (&self.limits[at].0, self.amount(at, plan)));
             HeaderValue::from_maybe_shared(policy_field(limits))
                 .expect("limit names are DNS labels")
         };
         let changes = |plan: &&String| {
-            spec.limits
+            limits
                 .iter()
                 .any(|&at| self.amounts[at].contains_key(*plan))
         };
-        let limited = spec.limits.iter().any(|&at| !self.limits[at].0.shadow);
-        Route {
-            ix,
-            pool: Arc::clone(&self.pools[spec.upstream]),
-            auth: spec.auth,
-            body_max: spec.body_max.bytes(),
-            limit_names: spec
-                .limits
+        let limited = limits.iter().any(|&at| !self.limits[at].0.shadow);
+        let plans = self.plans.iter();
+        let stored = |&at: &usize| self.limits[at].0.store == StoreKind::Redis;
+        Terms {
+            stored: limits.iter().any(stored),
+            limit_names: limits
                 .iter()
                 .map(|&at| Arc::clone(&self.limits[at].0.name))
                 .collect(),
@@ -208,8 +206,7 @@ impl Snapshot {
                 .filter(|plan| limited && changes(plan))
                 .map(|plan| (plan.clone(), policy(Some(plan))))
                 .collect(),
-            name: spec.name,
-            limits: spec.limits,
+            limits,
         }
     }
 

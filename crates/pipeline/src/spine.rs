@@ -2,19 +2,18 @@
 
 use std::borrow::Cow;
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use http::request::Parts;
 use http::uri::PathAndQuery;
-use tidegate_identity::{AuthMethod, Denied, KeyCache, KeyId, KeyRecord, KeyText, Lookup, Pepper};
+use tidegate_identity::Identity;
 use tidegate_limit::{Ask, Decision, LIMITS_PER_REQUEST_MAX, Table, retry_after_secs};
 use tidegate_model::Now;
 use tidegate_route::Miss;
 
-use crate::Refusal;
 use crate::cost::cost_before;
 use crate::snapshot::{Route, Snapshot};
 use crate::subject::subject;
+use crate::{Refusal, Terms};
 
 /// A request that can be read in one way only.
 #[derive(Debug)]
@@ -60,128 +59,42 @@ impl<'r> Arrival<'r> {
 /// A request whose route is known.
 #[derive(Debug)]
 pub struct Routed<'r, 's> {
-    arrival: Arrival<'r>,
+    pub(crate) arrival: Arrival<'r>,
     /// The route.
     pub route: &'s Route,
-}
-
-/// What identity says.
-#[derive(Debug)]
-pub enum Identified<'r, 's> {
-    /// The caller is known, or the route takes everyone.
-    Known(Known<'r, 's>),
-    /// The key must be looked up first; then ask again.
-    Ask {
-        /// The request, to ask again with.
-        routed: Routed<'r, 's>,
-        /// The key to look up.
-        kid: KeyId,
-        /// An old record, to go on with should the store not answer.
-        stale: Option<Arc<KeyRecord>>,
-    },
-}
-
-impl<'r, 's> Routed<'r, 's> {
-    /// Finds out who is calling.
-    ///
-    /// # Errors
-    /// [`Refusal::Denied`].
-    pub fn identify(
-        self,
-        snapshot: &Snapshot,
-        cache: &KeyCache,
-        pepper: &Pepper,
-        now: Now,
-    ) -> Result<Identified<'r, 's>, Refusal> {
-        match self.route.auth {
-            AuthMethod::None => Ok(Identified::Known(Known {
-                routed: self,
-                key: None,
-            })),
-            AuthMethod::Key => {
-                let key = presented_key(self.arrival.head, snapshot)?;
-                match cache.lookup(&key.kid, now.mono) {
-                    Lookup::Known(record) => self
-                        .accept(&key, record, pepper, now)
-                        .map(Identified::Known),
-                    Lookup::Revoked => Err(Refusal::Denied(Denied::Revoked)),
-                    Lookup::Unknown => Err(Refusal::Denied(Denied::Unknown)),
-                    Lookup::Ask { stale } => Ok(Identified::Ask {
-                        kid: key.kid,
-                        stale,
-                        routed: self,
-                    }),
-                }
-            }
-        }
-    }
-
-    /// Goes on with an old record, because the store does not answer.
-    ///
-    /// # Errors
-    /// [`Refusal::Denied`].
-    pub fn identify_stale(
-        self,
-        snapshot: &Snapshot,
-        stale: Option<Arc<KeyRecord>>,
-        pepper: &Pepper,
-        now: Now,
-    ) -> Result<Known<'r, 's>, Refusal> {
-        let key = presented_key(self.arrival.head, snapshot)?;
-        let record = stale.ok_or(Refusal::Denied(Denied::StoreDown))?;
-        self.accept(&key, record, pepper, now)
-    }
-
-    fn accept(
-        self,
-        key: &KeyText<'_>,
-        record: Arc<KeyRecord>,
-        pepper: &Pepper,
-        now: Now,
-    ) -> Result<Known<'r, 's>, Refusal> {
-        // The secret is checked first: who does not hold it learns nothing about the key, not even
-        // its age.
-        if !pepper.verify(key, &record.digest) {
-            return Err(Refusal::Denied(Denied::WrongSecret));
-        }
-        if record.expired(now.wall) {
-            return Err(Refusal::Denied(Denied::Expired));
-        }
-        Ok(Known {
-            routed: self,
-            key: Some(record),
-        })
-    }
-}
-
-fn presented_key<'h>(head: &'h Parts, snapshot: &Snapshot) -> Result<KeyText<'h>, Refusal> {
-    let mut fields = head.headers.get_all(&snapshot.keys.header).iter();
-    let (Some(field), None) = (fields.next(), fields.next()) else {
-        return Err(Refusal::Denied(Denied::Missing));
-    };
-    let text = field
-        .to_str()
-        .map_err(|_| Refusal::Denied(Denied::Malformed))?;
-    let key = KeyText::parse(text).map_err(|_| Refusal::Denied(Denied::Malformed))?;
-    if key.env == snapshot.keys.env {
-        Ok(key)
-    } else {
-        Err(Refusal::Denied(Denied::Malformed))
-    }
 }
 
 /// A request whose caller is known, or need not be.
 #[derive(Debug)]
 pub struct Known<'r, 's> {
     routed: Routed<'r, 's>,
-    key: Option<Arc<KeyRecord>>,
+    terms: &'s Terms,
+    caller: Option<Identity>,
 }
 
-impl<'s> Known<'_, 's> {
-    /// Who is calling, if the route asks.
+impl<'r, 's> Known<'r, 's> {
+    pub(crate) const fn new(
+        routed: Routed<'r, 's>,
+        terms: &'s Terms,
+        caller: Option<Identity>,
+    ) -> Self {
+        Self {
+            routed,
+            terms,
+            caller,
+        }
+    }
+
+    /// Who is calling, if they are known.
     #[must_use]
-    pub const fn key(&self) -> Option<&Arc<KeyRecord>> {
-        self.key.as_ref()
+    pub const fn caller(&self) -> Option<&Identity> {
+        self.caller.as_ref()
+    }
+
+    /// The limits that the request is under.
+    #[must_use]
+    pub const fn terms(&self) -> &'s Terms {
+        self.terms
     }
 
     /// The route.
@@ -201,7 +114,7 @@ impl<'s> Known<'_, 's> {
         again: bool,
     ) -> Option<Decision> {
         let Routed { arrival, route } = &self.routed;
-        let mut asks = asks(arrival, route, self.key.as_deref(), snapshot);
+        let mut asks = asks(arrival, route, self.terms, self.caller.as_ref(), snapshot);
         // At most eight limits a route, which the configuration's check upholds.
         let first = asks.next()?;
         let mut all = [first; LIMITS_PER_REQUEST_MAX];
@@ -216,6 +129,13 @@ impl<'s> Known<'_, 's> {
         })
     }
 
+    /// One question for each limit of the route, for whoever asks them in several places.
+    #[must_use]
+    pub fn asks<'a>(&'a self, snapshot: &'a Snapshot) -> Vec<Ask<'a>> {
+        let Routed { arrival, route } = &self.routed;
+        asks(arrival, route, self.terms, self.caller.as_ref(), snapshot).collect()
+    }
+
     /// Goes on as limits have decided.
     ///
     /// # Errors
@@ -223,28 +143,29 @@ impl<'s> Known<'_, 's> {
     pub fn admit(self, decision: Option<&Decision>) -> Result<Admitted<'s>, Refusal> {
         let Routed { arrival, route } = self.routed;
         match decision {
-            Some(decision) if !decision.admitted => Err(limited(route, decision)),
+            Some(decision) if !decision.admitted => Err(limited(self.terms, decision)),
             _ => Ok(Admitted {
                 route,
                 target: target(&arrival),
                 host: arrival.host.into_owned(),
-                key: self.key,
+                caller: self.caller,
             }),
         }
     }
 }
 
 /// One question for each limit of the route.
-fn asks<'s>(
-    arrival: &Arrival<'_>,
-    route: &'s Route,
-    key: Option<&KeyRecord>,
-    snapshot: &'s Snapshot,
-) -> impl Iterator<Item = Ask<'s>> {
-    let plan = key.and_then(|key| key.plan.as_deref());
-    route.limits.iter().map(move |&at| {
+fn asks<'a>(
+    arrival: &'a Arrival<'_>,
+    route: &'a Route,
+    terms: &'a Terms,
+    caller: Option<&'a Identity>,
+    snapshot: &'a Snapshot,
+) -> impl Iterator<Item = Ask<'a>> {
+    let plan = caller.and_then(Identity::plan);
+    terms.limits.iter().map(move |&at| {
         let (limit, ix) = &snapshot.limits[at];
-        let subject = subject(snapshot.subject_seed, limit, arrival, &route.name, key);
+        let subject = subject(snapshot.subject_seed, limit, arrival, &route.name, caller);
         Ask {
             limit,
             ix: *ix,
@@ -255,8 +176,8 @@ fn asks<'s>(
     })
 }
 
-fn limited(route: &Route, decision: &Decision) -> Refusal {
-    let refused = route
+fn limited(terms: &Terms, decision: &Decision) -> Refusal {
+    let refused = terms
         .limit_names
         .iter()
         .zip(decision.verdicts())
@@ -298,6 +219,6 @@ pub struct Admitted<'s> {
     pub target: PathAndQuery,
     /// The host that the client named.
     pub host: String,
-    /// Who is calling, if the route asks.
-    pub key: Option<Arc<KeyRecord>>,
+    /// Who is calling, if they are known.
+    pub caller: Option<Identity>,
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use http::HeaderMap;
 use http::header::COOKIE;
-use tidegate_identity::KeyRecord;
+use tidegate_identity::Identity;
 use tidegate_limit::{Dimension, Limit, Naming, Network, SubjectKey};
 
 use crate::Arrival;
@@ -16,11 +16,11 @@ pub(crate) fn subject(
     limit: &Limit,
     arrival: &Arrival<'_>,
     route: &str,
-    key: Option<&KeyRecord>,
+    caller: Option<&Identity>,
 ) -> SubjectKey {
     let dimensions = limit.per.dimensions().iter();
     let named = dimensions.fold(Naming::new(seed, limit.id), |naming, dimension| {
-        name_by(naming, dimension, arrival, route, key)
+        name_by(naming, dimension, arrival, route, caller)
     });
     named.key()
 }
@@ -32,12 +32,16 @@ fn name_by(
     dimension: &Dimension,
     arrival: &Arrival<'_>,
     route: &str,
-    key: Option<&KeyRecord>,
+    caller: Option<&Identity>,
 ) -> Naming {
     let headers = &arrival.head.headers;
     match dimension {
-        Dimension::Key => naming.with(key.map_or(&b""[..], |key| key.kid.as_bytes())),
-        Dimension::Consumer => naming.with(key.map_or(&b""[..], |key| key.consumer.as_bytes())),
+        Dimension::Key => naming.with(caller.map_or("", Identity::account).as_bytes()),
+        Dimension::Consumer => naming.with(caller.map_or("", Identity::consumer).as_bytes()),
+        Dimension::Claim(name) => {
+            let value = caller.and_then(|caller| caller.claim(name));
+            naming.with(value.unwrap_or_default().as_bytes())
+        }
         Dimension::Ip => network(naming, arrival.client, Network::HOST),
         Dimension::Network(bits) => network(naming, arrival.client, *bits),
         Dimension::Header(name) => {
@@ -112,6 +116,7 @@ pub(crate) fn named(seed: u64, limit: &Limit, values: &[&str]) -> Result<Subject
             | Dimension::Consumer
             | Dimension::Header(_)
             | Dimension::Cookie(_)
+            | Dimension::Claim(_)
             | Dimension::Route
             | Dimension::Host
             | Dimension::Method

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use http::HeaderMap;
-use tidegate_limit::{Algorithm, Decision, Receipt};
-use tidegate_pipeline::{Route, cost_after};
+use tidegate_limit::{Algorithm, Ask, Decision, Receipt, StoreReceipt};
+use tidegate_model::Now;
+use tidegate_pipeline::{Terms, cost_after};
 
 use crate::shared::{Live, Shared};
 
@@ -15,6 +16,8 @@ pub(crate) struct Held {
     live: Arc<Live>,
     /// Places of limits, and where the request was counted.
     receipts: Vec<(usize, Receipt)>,
+    /// What Redis is to be told, by the places of limits.
+    stored: Vec<(usize, StoreReceipt)>,
 }
 
 impl Held {
@@ -22,10 +25,11 @@ impl Held {
     pub(crate) fn new(
         shared: &Arc<Shared>,
         live: &Arc<Live>,
-        route: &Route,
+        terms: &Terms,
         decision: &Decision,
+        stored: Vec<(usize, StoreReceipt)>,
     ) -> Option<Self> {
-        let all = route.limits.iter().zip(decision.receipts());
+        let all = terms.limits.iter().zip(decision.receipts());
         let receipts: Vec<_> = all
             .filter_map(|(&at, receipt)| Some((at, (*receipt)?)))
             .collect();
@@ -33,6 +37,7 @@ impl Held {
             shared: Arc::clone(shared),
             live: Arc::clone(live),
             receipts,
+            stored,
         })
     }
 
@@ -48,6 +53,33 @@ impl Held {
         }
         if wake {
             (self.shared.news)();
+        }
+        self.charge(now, answer);
+    }
+
+    /// Tells Redis what it has not counted yet.
+    fn charge(&self, now: Now, answer: &HeaderMap) {
+        let Some(store) = &self.live.store else {
+            return;
+        };
+        for (at, receipt) in &self.stored {
+            let (limit, ix) = &self.live.snapshot.limits[*at];
+            let cost = cost_after(&limit.cost, answer).unwrap_or(receipt.cost);
+            let ask = Ask {
+                limit,
+                ix: *ix,
+                subject: receipt.subject,
+                amount: receipt.amount,
+                cost: cost.saturating_sub(receipt.cost),
+            };
+            if let Some(question) = self
+                .shared
+                .counters
+                .question(now, &ask)
+                .filter(|_| ask.cost > 0)
+            {
+                store.charge(question);
+            }
         }
     }
 }

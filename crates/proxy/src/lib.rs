@@ -16,6 +16,7 @@ mod proxy;
 mod respond;
 mod serve;
 mod shared;
+mod stored;
 mod upload;
 mod upstream;
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::Method;
-use tidegate_identity::KeyRecord;
+use tidegate_identity::Identity;
 use tidegate_model::Now;
 use tidegate_net::{ConnFacts, Protocol};
 use tidegate_pipeline::RequestId;
@@ -34,7 +34,7 @@ pub(crate) struct Story {
     pub(crate) client: Option<IpAddr>,
     /// The route's place.
     pub(crate) route: Option<usize>,
-    pub(crate) key: Option<Arc<KeyRecord>>,
+    pub(crate) caller: Option<Identity>,
     pub(crate) status: u16,
     pub(crate) refusal: &'static str,
     pub(crate) endpoint: Option<Arc<str>>,
@@ -46,6 +46,8 @@ pub(crate) struct Story {
     pub(crate) shadow: Option<Arc<str>>,
     /// What limits went by because a region could not be heard.
     pub(crate) partition: &'static str,
+    /// What limits in Redis went by because Redis did not answer.
+    pub(crate) unstored: &'static str,
     /// How long it waited for room in its limits.
     pub(crate) waited: Duration,
     /// What it holds of limits that count what is under way.
@@ -76,12 +78,13 @@ impl Story {
             host: String::new(),
             client: None,
             route: None,
-            key: None,
+            caller: None,
             status: 0,
             refusal: "",
             endpoint: None,
             shadow: None,
             partition: "",
+            unstored: "",
             waited: Duration::ZERO,
             held: None,
             attempts: 0,
@@ -146,11 +149,13 @@ impl Drop for Story {
             refusal: self.refusal,
             ended,
             route,
-            consumer: self.key.as_ref().map_or("", |key| &key.consumer),
-            key: self.key.as_ref().map_or("", |key| key.kid.as_str()),
+            consumer: self.caller.as_ref().map_or("", Identity::consumer),
+            key: self.caller.as_ref().map_or("", Identity::account),
+            auth: self.caller.as_ref().map_or("", Identity::method),
             endpoint: self.endpoint.as_deref().unwrap_or_default(),
             shadow: self.shadow.as_deref().unwrap_or_default(),
             partition: self.partition,
+            unstored: self.unstored,
             waited: self.waited,
             attempts: self.attempts,
             bytes_in,

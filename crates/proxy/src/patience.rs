@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use tidegate_limit::{Algorithm, Decision, Enforce, Limit, Verdict, rights_pause};
-use tidegate_pipeline::Route;
+use tidegate_pipeline::Terms;
 
 use crate::shared::Live;
 
@@ -44,10 +44,10 @@ impl Waiting {
     pub(crate) fn join(
         &mut self,
         live: &Live,
-        route: &Route,
+        terms: &Terms,
         decision: &Decision,
     ) -> Option<usize> {
-        for (at, verdict) in refusing(route, decision) {
+        for (at, verdict) in refusing(terms, decision) {
             let (limit, _) = &live.snapshot.limits[at];
             let most = match (limit.enforce, verdict.awaits_rights) {
                 (Enforce::Delay(delay), _) => delay.queue.get(),
@@ -68,11 +68,11 @@ impl Waiting {
 /// refused for good.
 pub(crate) fn pause(
     live: &Live,
-    route: &Route,
+    terms: &Terms,
     decision: &Decision,
     waited: Duration,
 ) -> Option<Duration> {
-    let pauses = refusing(route, decision).map(|(at, verdict)| {
+    let pauses = refusing(terms, decision).map(|(at, verdict)| {
         let (limit, _) = &live.snapshot.limits[at];
         pause_of(limit, &verdict, waited)
     });
@@ -98,10 +98,10 @@ fn pause_of(limit: &Limit, verdict: &Verdict, waited: Duration) -> Option<Durati
 }
 
 fn refusing<'d>(
-    route: &'d Route,
+    terms: &'d Terms,
     decision: &'d Decision,
 ) -> impl Iterator<Item = (usize, Verdict)> + 'd {
-    let all = route
+    let all = terms
         .limits
         .iter()
         .copied()
@@ -120,6 +120,7 @@ mod tests {
             admitted: false,
             shadow: false,
             partition: None,
+            unstored: None,
             awaits_rights,
             amount: 1,
             remaining: 0,

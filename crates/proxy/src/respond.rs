@@ -5,14 +5,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
-use tidegate_identity::Denied;
+use tidegate_identity::{Denied, TokenDenied};
 use tidegate_limit::{Decision, ratelimit_field};
 use tidegate_net::Busy;
-use tidegate_pipeline::{Refusal, Route, Snapshot};
+use tidegate_pipeline::{Method, Refusal, Route, Snapshot, Terms};
 
 use crate::body::Answer;
 use crate::observe::Story;
 
+const REALM: &str = "tidegate";
 const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATELIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const TIDEGATE_LIMITS: HeaderName = HeaderName::from_static("tidegate-limits");
@@ -51,17 +52,15 @@ pub(crate) fn refuse(
         } => {
             headers.insert(RETRY_AFTER, HeaderValue::from(*retry_after_secs));
         }
-        Refusal::Denied(Denied::StoreDown) | Refusal::NoEndpoint | Refusal::Overloaded => {
+        Refusal::Denied(Denied::StoreDown | Denied::Token(TokenDenied::KeysDown))
+        | Refusal::NoEndpoint
+        | Refusal::Overloaded => {
             headers.insert(RETRY_AFTER, RETRY_SOON);
         }
         // RFC 9110 section 15.5.2: a 401 says how to do better.
-        Refusal::Denied(_) => {
-            let challenge = format!(
-                "ApiKey realm=\"tidegate\", header=\"{}\"",
-                snapshot.keys.header
-            );
-            if let Ok(challenge) = HeaderValue::from_maybe_shared(challenge) {
-                headers.insert(WWW_AUTHENTICATE, challenge);
+        Refusal::Denied(why) => {
+            if let Some(route) = story.route.map(|ix| &snapshot.routes[ix]) {
+                challenge(&mut headers, *why, route, snapshot);
             }
         }
         _ => {}
@@ -77,15 +76,82 @@ pub(crate) fn refuse(
     response
 }
 
+/// One challenge for each scheme that the route takes. What was wrong with a token is said in the
+/// words of RFC 6750 section 3.1, which tell nothing about who exists.
+fn challenge(headers: &mut HeaderMap, why: Denied, route: &Route, snapshot: &Snapshot) {
+    let mut offered = Vec::new();
+    for method in &route.methods {
+        let text = match method {
+            Method::Key => {
+                let header = &snapshot.keys.header;
+                format!("ApiKey realm=\"{REALM}\", header=\"{header}\"")
+            }
+            Method::Other(method) => {
+                let (scheme, error) = (method.scheme(), error_of(why));
+                format!("{scheme} realm=\"{REALM}\"{error}")
+            }
+            Method::Anonymous(_) => continue,
+        };
+        if offered.contains(&text) {
+            continue;
+        }
+        if let Ok(value) = HeaderValue::from_str(&text) {
+            headers.append(WWW_AUTHENTICATE, value);
+        }
+        offered.push(text);
+    }
+}
+
+const fn error_of(why: Denied) -> &'static str {
+    use TokenDenied as T;
+    macro_rules! invalid {
+        ($what:literal) => {
+            concat!(
+                ", error=\"invalid_token\", error_description=\"",
+                $what,
+                "\""
+            )
+        };
+    }
+    match why {
+        Denied::Token(why) => match why {
+            T::Missing => "",
+            T::Malformed => invalid!("The token is not one signed JWT in compact form"),
+            T::Header => invalid!("The token's header asks for what is not supported"),
+            T::Algorithm => invalid!("The token is signed with an algorithm that is not accepted"),
+            T::UnknownKey => invalid!("The token is signed with an unknown key"),
+            T::Signature => invalid!("The token's signature is wrong"),
+            T::Issuer => invalid!("The token's issuer is not accepted"),
+            T::Audience => invalid!("The token is meant for somebody else"),
+            T::Expired => invalid!("The token has expired"),
+            T::NotYet => invalid!("The token is not valid yet"),
+            T::Claim => invalid!("A claim is missing or not accepted"),
+            T::KeysDown => "",
+        },
+        _ => "",
+    }
+}
+
 /// What a door in debug mode adds: what applied because a region could not be heard, and how long
-/// the request waited for room.
-pub(crate) fn debug_field(fields: &mut HeaderMap, partition: &str, waited: Duration) {
-    let partition = if partition.is_empty() {
-        "none"
-    } else {
-        partition
+/// the request waited for room. If it has limits in Redis, also who decided them: `redis`, or what
+/// applied without it.
+pub(crate) fn debug_field(
+    fields: &mut HeaderMap,
+    partition: &str,
+    unstored: Option<&str>,
+    waited: Duration,
+) {
+    let or = |word: &str, other: &str| match word {
+        "" => other.to_owned(),
+        word => word.to_owned(),
     };
-    let text = format!("partition={partition}, waited={}", waited.as_millis());
+    let store = unstored.map(|word| format!(", store={}", or(word, "redis")));
+    let text = format!(
+        "partition={}, waited={}{}",
+        or(partition, "none"),
+        waited.as_millis(),
+        store.unwrap_or_default()
+    );
     if let Ok(value) = HeaderValue::from_maybe_shared(text) {
         fields.insert(TIDEGATE_LIMITS, value);
     }
@@ -93,14 +159,14 @@ pub(crate) fn debug_field(fields: &mut HeaderMap, partition: &str, waited: Durat
 
 /// The RateLimit fields of a decision.
 pub(crate) fn limit_fields(
-    route: &Route,
+    terms: &Terms,
     snapshot: &Snapshot,
     decision: &Decision,
     plan: Option<&str>,
     scratch: &mut String,
 ) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(4);
-    let limits = route.limits.iter().map(|&at| &snapshot.limits[at].0);
+    let limits = terms.limits.iter().map(|&at| &snapshot.limits[at].0);
     ratelimit_field(scratch, limits.zip(decision.verdicts().iter().copied()));
     // Limits in shadow mode are not told of; there may be no others.
     if let Some(field) = HeaderValue::from_str(scratch)
@@ -109,7 +175,7 @@ pub(crate) fn limit_fields(
     {
         headers.insert(RATELIMIT, field);
     }
-    if let Some(policy) = route.policy(plan) {
+    if let Some(policy) = terms.policy(plan) {
         headers.insert(RATELIMIT_POLICY, policy.clone());
     }
     headers

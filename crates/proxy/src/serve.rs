@@ -9,11 +9,12 @@ use http::request::Parts;
 use http::{HeaderMap, Request, Response, Version};
 use hyper::body::Incoming;
 use rand::Rng as _;
-use tidegate_limit::{Decision, OnPartition};
+use tidegate_identity::Identity;
+use tidegate_limit::{Decision, OnPartition, OnStoreDown, StoreReceipt};
 use tidegate_net::{Busy, ConnFacts, Protocol, ServeRequest};
 use tidegate_pipeline::{
-    Admitted, Forwarding, Identified, Known, Origin, Refusal, RequestId, Route, Routed, arrive,
-    forward_request, forward_response,
+    Admitted, Forwarding, Identified, Known, Method, Need, Origin, Refusal, RequestId, Routed,
+    Terms, arrive, forward_request, forward_response,
 };
 use tidegate_telemetry::RequestFacts;
 use tidegate_telemetry::metrics::Cut;
@@ -103,27 +104,49 @@ impl Proxy {
             return Err(Refusal::BodyTooLarge);
         }
         let known = self.identify(live, routed).await?;
-        story.key = known.key().cloned();
-        let decision = self.decide(live, &known, story).await;
+        story.caller = known.caller().cloned();
+        let terms = known.terms();
+        let mut open = Vec::new();
+        let decision = self.decide(live, &known, story, &mut open).await;
         if let Some(decision) = &decision {
-            let plan = story.key.as_ref().and_then(|key| key.plan.as_deref());
+            let plan = story.caller.as_ref().and_then(Identity::plan);
             let mut fields = limit_fields(
-                route,
+                terms,
                 &live.snapshot,
                 decision,
                 plan,
                 &mut self.scratch.borrow_mut(),
             );
-            story.shadow = shadow_limit(route, live, decision);
+            story.shadow = shadow_limit(terms, live, decision);
             let mut partition = decision.verdicts().iter().filter_map(|v| v.partition);
             story.partition = partition.next().map_or("", OnPartition::label);
+            let mut unstored = decision.verdicts().iter().filter_map(|v| v.unstored);
+            story.unstored = unstored.next().map_or("", OnStoreDown::label);
             if conn.debug {
-                debug_field(&mut fields, story.partition, story.waited);
+                let store = terms.stored.then_some(story.unstored);
+                debug_field(&mut fields, story.partition, store, story.waited);
             }
             *limits = Some(fields);
-            story.held = Held::new(&self.shared, live, route, decision);
+            story.held = Held::new(&self.shared, live, terms, decision, open);
         }
         known.admit(decision.as_ref())
+    }
+
+    /// Asks the limits once. `open` is what Redis is to be told later.
+    async fn decide_once(
+        &self,
+        live: &Live,
+        known: &Known<'_, '_>,
+        again: bool,
+        open: &mut Vec<(usize, StoreReceipt)>,
+    ) -> Option<Decision> {
+        if known.terms().stored {
+            let decided = self.decide_stored(live, known, again).await;
+            *open = decided.open;
+            return Some(decided.decision);
+        }
+        let now = self.shared.clock.now();
+        known.decide(&live.snapshot, &self.shared.counters, now, again)
     }
 
     /// Asks the limits, and again while it is worth waiting.
@@ -132,38 +155,37 @@ impl Proxy {
         live: &Live,
         known: &Known<'_, '_>,
         story: &mut Story,
+        open: &mut Vec<(usize, StoreReceipt)>,
     ) -> Option<Decision> {
-        let Shared {
-            counters, clock, ..
-        } = &*self.shared;
-        let route = known.route();
+        let clock = &self.shared.clock;
+        let terms = known.terms();
         let began = clock.mono();
-        let mut decision = known.decide(&live.snapshot, counters, clock.now(), false)?;
+        let mut decision = self.decide_once(live, known, false, open).await?;
         let mut waiting = None;
         while !decision.admitted {
             self.spread(&decision);
             let waited = clock.mono().since(began);
-            let Some(pause) = pause(live, route, &decision, waited) else {
+            let Some(pause) = pause(live, terms, &decision, waited) else {
                 break;
             };
             if waiting.is_none() {
                 let mut place = Waiting::default();
-                if let Some(full) = place.join(live, route, &decision) {
+                if let Some(full) = place.join(live, terms, &decision) {
                     live.limits[full].of(self.core).queue_full.add(1);
                     break;
                 }
                 waiting = Some(place);
             }
             tokio::time::sleep(pause).await;
-            decision = known.decide(&live.snapshot, counters, clock.now(), true)?;
+            decision = self.decide_once(live, known, true, open).await?;
         }
         if waiting.is_some() {
             story.waited = clock.mono().since(began);
-            for &at in &route.limits {
+            for &at in &terms.limits {
                 live.limits[at].of(self.core).delayed.add(1);
             }
         }
-        self.note(live, &route.limits, &decision);
+        self.note(live, &terms.limits, &decision);
         self.spread(&decision);
         Some(decision)
     }
@@ -181,23 +203,32 @@ impl Proxy {
             clock,
             ..
         } = &*self.shared;
-        let (routed, kid, stale) =
-            match routed.identify(&live.snapshot, cache, pepper, clock.now())? {
-                Identified::Known(known) => return Ok(known),
-                Identified::Ask { routed, kid, stale } => (routed, kid, stale),
-            };
-        if keys.fetch(kid).await {
-            match routed.identify(&live.snapshot, cache, pepper, clock.now())? {
-                Identified::Known(known) => Ok(known),
-                // Evicted or expired again in the same moment: what the store just said still
-                // holds.
-                Identified::Ask { routed, stale, .. } => {
+        let (routed, need) = match routed.identify(&live.snapshot, cache, pepper, clock.now())? {
+            Identified::Known(known) => return Ok(known),
+            Identified::Ask { routed, need } => (routed, need),
+        };
+        let (fetched, stale) = match need {
+            Need::Key { kid, stale } => (keys.fetch(kid).await, stale),
+            Need::Method { method, otherwise } => {
+                if !live.tokens.fetch(method.name()).await {
+                    return Err(Refusal::Denied(otherwise));
+                }
+                (true, None)
+            }
+        };
+        if !fetched {
+            self.shared.metrics.keys.stale.add(stale.is_some().into());
+            return routed.identify_stale(&live.snapshot, stale, pepper, clock.now());
+        }
+        match routed.identify(&live.snapshot, cache, pepper, clock.now())? {
+            Identified::Known(known) => Ok(known),
+            // Evicted or expired again in the same moment: what the store just said still holds.
+            Identified::Ask { routed, need } => match need {
+                Need::Key { stale, .. } => {
                     routed.identify_stale(&live.snapshot, stale, pepper, clock.now())
                 }
-            }
-        } else {
-            self.shared.metrics.keys.stale.add(stale.is_some().into());
-            routed.identify_stale(&live.snapshot, stale, pepper, clock.now())
+                Need::Method { otherwise, .. } => Err(Refusal::Denied(otherwise)),
+            },
         }
     }
 
@@ -219,6 +250,9 @@ impl Proxy {
             }
             if verdict.partition.is_some() {
                 cells.partitioned.add(1);
+            }
+            if verdict.unstored.is_some() {
+                cells.unstored.add(1);
             }
         }
     }
@@ -242,7 +276,7 @@ impl Proxy {
             route,
             target,
             host,
-            key,
+            caller: _,
         } = admitted;
         let counters = &live.routes[route.ix];
         let spec = &route.pool.spec;
@@ -258,7 +292,11 @@ impl Proxy {
             secure: conn.secure,
             host: &host,
             request_id: &story.id,
-            key_header: key.is_some().then_some(&live.snapshot.keys.header),
+            key_header: route
+                .methods
+                .iter()
+                .any(|method| matches!(method, Method::Key))
+                .then_some(&live.snapshot.keys.header),
         };
         forward_request(&mut head.headers, head.version, &forwarding);
         head.uri = target.into();
@@ -300,8 +338,8 @@ struct Underway {
 }
 
 /// The first limit in shadow mode that would have refused.
-fn shadow_limit(route: &Route, live: &Live, decision: &Decision) -> Option<Arc<str>> {
-    let verdicts = route.limits.iter().zip(decision.verdicts());
+fn shadow_limit(terms: &Terms, live: &Live, decision: &Decision) -> Option<Arc<str>> {
+    let verdicts = terms.limits.iter().zip(decision.verdicts());
     let mut shadowed = verdicts.filter(|(_, verdict)| verdict.shadow && !verdict.admitted);
     let (&at, _) = shadowed.next()?;
     Some(Arc::clone(&live.snapshot.limits[at].0.name))
@@ -353,11 +391,13 @@ impl ServeRequest for Proxy {
             refusal,
             shadow: "",
             partition: "",
+            unstored: "",
             waited: Duration::ZERO,
             ended: "",
             route: "",
             consumer: "",
             key: "",
+            auth: "",
             endpoint: "",
             attempts: 0,
             bytes_in: 0,

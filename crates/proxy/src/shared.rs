@@ -7,10 +7,12 @@ use arc_swap::ArcSwap;
 use tidegate_dns::Dns;
 use tidegate_identity::{KeyCache, Pepper};
 use tidegate_limit::Table;
+use tidegate_limitstore::Store;
 use tidegate_pipeline::Snapshot;
 use tidegate_runtime::Clock;
 use tidegate_telemetry::Metrics;
 use tidegate_telemetry::metrics::{LimitMetrics, PoolMetrics, RouteMetrics};
+use tidegate_tokens::Tokens;
 
 use crate::KeyLookup;
 use crate::patience::Queue;
@@ -20,12 +22,16 @@ use crate::patience::Queue;
 pub struct Live {
     /// The tables.
     pub snapshot: Snapshot,
+    /// Methods that take tokens.
+    pub tokens: Tokens,
     /// Counters of routes, by their place.
     pub(crate) routes: Vec<RouteCounters>,
     /// Counters of limits, by their place.
     pub(crate) limits: Vec<Arc<LimitMetrics>>,
     /// Requests that wait for limits, by their place.
     pub(crate) queues: Vec<Arc<Queue>>,
+    /// The Redis that some limits are counted in.
+    pub store: Option<Arc<Store>>,
     /// Counters of what never found a route.
     pub(crate) nowhere: Arc<RouteMetrics>,
 }
@@ -43,7 +49,12 @@ const NOWHERE: &str = "-";
 impl Live {
     /// A generation that is ready to serve.
     #[must_use]
-    pub fn new(snapshot: Snapshot, metrics: &Metrics) -> Self {
+    pub fn new(
+        snapshot: Snapshot,
+        tokens: Tokens,
+        metrics: &Metrics,
+        store: Option<Arc<Store>>,
+    ) -> Self {
         let counters = |route: &tidegate_pipeline::Route| RouteCounters {
             route: metrics.route(&route.name),
             pool: metrics.pool(&route.pool.name),
@@ -56,8 +67,10 @@ impl Live {
                 .map(|(limit, _)| metrics.limit(&limit.name))
                 .collect(),
             queues: snapshot.limits.iter().map(|_| Arc::default()).collect(),
+            store,
             nowhere: metrics.route(NOWHERE),
             snapshot,
+            tokens,
         }
     }
 }

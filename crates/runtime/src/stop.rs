@@ -2,7 +2,8 @@
 
 use tokio::sync::watch;
 
-/// Where a process is between running and ended. Phases are passed in order and never taken back.
+/// Where a process is between running and ended. Phases are passed in order; only draining can be
+/// taken back.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Phase {
     /// Business as usual.
@@ -43,6 +44,20 @@ impl Stop {
             *phase = (*phase).max(to);
             later
         });
+    }
+
+    /// Takes draining back, for a node that was drained and not stopped. Returns whether it now
+    /// runs.
+    #[must_use]
+    pub fn resume(&self) -> bool {
+        self.phase.send_if_modified(|phase| {
+            let back = *phase == Phase::Draining;
+            if back {
+                *phase = Phase::Running;
+            }
+            back
+        });
+        *self.phase.borrow() == Phase::Running
     }
 
     /// Somebody who watches.

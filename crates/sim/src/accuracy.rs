@@ -33,9 +33,9 @@ use crate::world::{Arrival, EPOCH_DAYS, World};
 
 /// From each region to the next, and from the first to the third, in milliseconds.
 const WAYS_MS: [u64; 3] = [40, 75, 110];
-const REGIONS: usize = 3;
+pub(crate) const REGIONS: usize = 3;
 /// Nodes of a region.
-const NODES: usize = 10;
+pub(crate) const NODES: usize = 10;
 /// Before the first request nodes find each other and are announced.
 const LEAD: Duration = Duration::from_secs(12);
 
@@ -112,7 +112,7 @@ pub fn measure(
 /// By window, what came and what was admitted.
 type Windows = BTreeMap<WindowIx, Demand>;
 
-fn ways() -> Ways {
+pub(crate) fn ways() -> Ways {
     Ways::triangle(WAYS_MS.map(Duration::from_millis))
 }
 

@@ -16,6 +16,8 @@ mod network;
 mod outcome;
 mod plan;
 mod tally;
+mod traffic;
+pub mod volume;
 mod world;
 
 pub use check::Finding;

@@ -19,6 +19,7 @@ use crate::network::{Network, Ways};
 use crate::outcome::Outcome;
 use crate::plan::{FaultKind, Plan, Source};
 use crate::tally::{Demand, Tally, Waits};
+use crate::traffic::Traffic;
 
 /// Wall time at the start of a run: the start of a window of any length up to a day.
 pub(crate) const EPOCH_DAYS: u64 = 20_000;
@@ -68,6 +69,7 @@ enum Happening {
     },
     Arrival {
         node: usize,
+        subject: u32,
     },
     Fault {
         number: usize,
@@ -81,10 +83,16 @@ pub(crate) struct Arrival {
     pub(crate) at: Mono,
     /// Where, counted as [`Plan::node_ids`] does.
     pub(crate) node: usize,
+    /// On which subject.
+    pub(crate) subject: u32,
 }
 
-/// The key of all such requests.
-const ARRIVING: &str = "arriving";
+impl Arrival {
+    pub(crate) const fn on_one_subject(at: Mono, node: usize) -> Self {
+        let subject = 0;
+        Self { at, node, subject }
+    }
+}
 
 pub(crate) struct World<'p> {
     plan: &'p Plan,
@@ -106,7 +114,10 @@ pub(crate) struct World<'p> {
     limit: Limit,
     tally: Tally,
     broken: Vec<Finding>,
-    bytes: (u64, u64),
+    traffic: Traffic,
+    /// What was sent before is of no interest.
+    count_from: Option<Mono>,
+    room: usize,
     events: u64,
     trace: u64,
 }
@@ -164,7 +175,9 @@ impl<'p> World<'p> {
             ill: BTreeSet::new(),
             tally: Tally::default(),
             broken: Vec::new(),
-            bytes: (0, 0),
+            traffic: Traffic::default(),
+            count_from: None,
+            room: SUBJECTS,
             events: 0,
             trace: seed.value(),
             plan,
@@ -197,9 +210,21 @@ impl<'p> World<'p> {
         self.run();
         let waits = self.tally.waits;
         let windows = self.tally.windows.into_iter();
-        let arrived = windows.filter(|((key, _), _)| key == ARRIVING);
-        let arrived = arrived.map(|((_, window), demand)| (window, demand));
+        let arrived = windows.map(|((_, window), demand)| (window, demand));
         (arrived.collect(), waits)
+    }
+
+    /// The same world with room for so many subjects on each node.
+    pub(crate) fn with_room_for(mut self, subjects: usize) -> Self {
+        self.room = subjects;
+        self
+    }
+
+    /// Plays to the end. Returns what was sent since a moment.
+    pub(crate) fn traffic(mut self, since: Mono) -> Traffic {
+        self.count_from = Some(since);
+        self.run();
+        self.traffic
     }
 
     fn play(mut self) -> Outcome {
@@ -226,6 +251,10 @@ impl<'p> World<'p> {
                 break;
             }
             self.now = at;
+            if self.count_from.is_some_and(|from| at >= from) {
+                self.count_from = None;
+                self.traffic = Traffic::default();
+            }
             let happening = self
                 .happenings
                 .remove(&sequence)
@@ -287,7 +316,7 @@ impl<'p> World<'p> {
             node: id.clone(),
         };
         let table = Arc::new(Table::new(TableSpec {
-            subjects_max: SUBJECTS,
+            subjects_max: self.room,
         }));
         let limit = table.register(&self.limit).expect("one limit fits");
         let random = self.seed.child(&format!("{id} {life}"));
@@ -371,12 +400,7 @@ impl<'p> World<'p> {
             return;
         };
         let (a, b) = (self.nodes[from].region, self.nodes[to].region);
-        let sum = if a == b {
-            &mut self.bytes.1
-        } else {
-            &mut self.bytes.0
-        };
-        *sum += bytes.len() as u64;
+        self.traffic.note(from, a, b, &bytes);
         if let Some(time) = self.network.carry(a, b, reliable) {
             let one_way = self.network.one_way(a, b);
             self.schedule(
@@ -481,8 +505,8 @@ impl<'p> World<'p> {
                     self.tally.failed += 1;
                 }
             }
-            Happening::Arrival { node } => {
-                self.decide(node, ARRIVING);
+            Happening::Arrival { node, subject } => {
+                self.decide(node, &subject.to_string());
                 self.next_arrival();
             }
             Happening::Fault { number } => self.fault(&self.plan.faults[number].value.what),
@@ -515,8 +539,8 @@ impl<'p> World<'p> {
     }
 
     fn next_arrival(&mut self) {
-        if let Some(Arrival { at, node }) = self.arrivals.next() {
-            self.schedule(at, Happening::Arrival { node });
+        if let Some(Arrival { at, node, subject }) = self.arrivals.next() {
+            self.schedule(at, Happening::Arrival { node, subject });
         }
     }
 
@@ -637,7 +661,7 @@ impl<'p> World<'p> {
             over_under: (0.0, 0.0),
             false_refusals: 0,
             outage: Duration::ZERO,
-            bytes: self.bytes,
+            bytes: self.traffic.payload(),
             broken: std::mem::take(&mut self.broken),
         };
         let window_ms = self.limit.windows.longest().as_millis() as u64;

@@ -15,6 +15,8 @@ pub enum Input {
     Leave,
     /// The operator took that back.
     Return,
+    /// The operator wants nothing to change, whatever checks say; or takes that back.
+    Hold(bool),
 }
 
 /// Where a node stands.
@@ -43,6 +45,7 @@ pub struct Controller {
     bad_in_a_row: u32,
     trouble: Option<String>,
     vetoed: Option<Veto>,
+    held: bool,
     plans: u64,
     out: Option<Plan>,
 }
@@ -61,6 +64,7 @@ impl Controller {
             bad_in_a_row: 0,
             trouble: None,
             vetoed: None,
+            held: false,
             plans: 0,
             out: None,
         }
@@ -90,6 +94,12 @@ impl Controller {
         self.trouble.as_deref()
     }
 
+    /// Whether the operator holds everything as it is.
+    #[must_use]
+    pub const fn is_held(&self) -> bool {
+        self.held
+    }
+
     /// Call when the configuration has changed.
     pub fn reconfigure(&mut self, spec: SteerSpec) {
         self.spec = spec;
@@ -113,6 +123,7 @@ impl Controller {
     fn decide(&mut self, now: Mono) {
         self.vetoed = None;
         match self.state {
+            State::Starting | State::Withdrawn if self.held => {}
             State::Starting if self.good_in_a_row >= self.spec.rise => {
                 self.become_(State::Announced, Reason::Fit, now);
             }
@@ -123,7 +134,11 @@ impl Controller {
                 }
             }
             State::Announced if self.bad_in_a_row >= self.spec.fall => {
-                self.vetoed = veto(&self.me, &self.view, now);
+                self.vetoed = if self.held {
+                    Some(Veto::Held)
+                } else {
+                    veto(&self.me, &self.view, now)
+                };
                 if self.vetoed.is_none() {
                     let trouble = self.trouble.clone().unwrap_or_default();
                     self.become_(State::Withdrawn, Reason::Unfit(trouble), now);
@@ -153,6 +168,7 @@ impl Machine for Controller {
         match input {
             Input::Checked(result) => self.checked(result),
             Input::Viewed(view) => self.view = view,
+            Input::Hold(held) => self.held = held,
             Input::Leave if self.state == State::Leaving => {}
             Input::Leave => self.become_(State::Leaving, Reason::Leaving, now.mono),
             Input::Return if self.state != State::Leaving => {}
@@ -174,6 +190,36 @@ impl Machine for Controller {
 
     fn poll(&mut self) -> Option<Plan> {
         self.out.take()
+    }
+}
+
+impl Controller {
+    /// Why it stands where it stands, and what would change that, a sentence each.
+    #[must_use]
+    pub fn explain(&self, now: Mono) -> Vec<String> {
+        let mut lines = vec![format!("The node is {}.", self.state)];
+        if let Some(trouble) = &self.trouble {
+            let bad = self.bad_in_a_row;
+            lines.push(format!("Its last {bad} checks failed: {trouble}."));
+        }
+        if let Some(veto) = self.vetoed {
+            lines.push(format!("It would withdraw, but {veto}."));
+        }
+        let (good, rise) = (self.good_in_a_row, self.spec.rise);
+        let next = match self.state {
+            _ if self.held => "An operator holds everything as it is: `tidegate steer release` lets checks decide again.".to_owned(),
+            State::Announced => {
+                format!("{} bad checks in a row would withdraw it, if another node is announced and fit.", self.spec.fall)
+            }
+            State::Starting => format!("{rise} good checks in a row announce it; it has {good}."),
+            State::Withdrawn => {
+                let left = self.spec.dwell.get().saturating_sub(now.since(self.since));
+                format!("After {:.1} s more, {rise} good checks in a row announce it; it has {good}.", left.as_secs_f64())
+            }
+            State::Leaving => "`tidegate undrain` brings it back, unless it is being stopped.".to_owned(),
+        };
+        lines.push(next);
+        lines
     }
 }
 

@@ -21,6 +21,7 @@ impl fmt::Display for Veto {
             Self::LastOne => f.write_str(
                 "stays announced, because no other node is known to be announced and fit",
             ),
+            Self::Held => f.write_str("stays as it is, because an operator holds it"),
         }
     }
 }

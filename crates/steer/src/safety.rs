@@ -9,6 +9,8 @@ use crate::View;
 pub enum Veto {
     /// Nobody else is known to be announced and fit: serving badly beats not serving.
     LastOne,
+    /// The operator wants nothing to change.
+    Held,
 }
 
 /// Whether something forbids `me` to withdraw, given what is known of the others.

@@ -175,6 +175,8 @@ pub struct RequestFacts<'r> {
     pub shadow: &'r str,
     /// What limits went by because a region could not be heard: `share`, `open` or `closed`.
     pub partition: &'static str,
+    /// What limits in Redis went by because Redis did not answer; empty if it did.
+    pub unstored: &'static str,
     /// How long it waited for room in its limits.
     pub waited: Duration,
     /// What broke the answer off before its end.
@@ -183,8 +185,10 @@ pub struct RequestFacts<'r> {
     pub route: &'r str,
     /// Who holds the key.
     pub consumer: &'r str,
-    /// The key's public part.
+    /// The key's public part, or a token's method and subject.
     pub key: &'r str,
+    /// The method that the caller is known by.
+    pub auth: &'r str,
     /// The service's endpoint that answered, or was tried last.
     pub endpoint: &'r str,
     /// Endpoints tried.
@@ -222,9 +226,11 @@ impl RequestFacts<'_> {
         line.text("refusal", self.refusal);
         line.text("shadow", self.shadow);
         line.text("partition", self.partition);
+        line.text("unstored", self.unstored);
         line.text("ended", self.ended);
         line.text("consumer", self.consumer);
         line.text("key", self.key);
+        line.text("auth", self.auth);
         line.text("endpoint", self.endpoint);
         if self.attempts > 0 {
             let _ok = write!(line, ",\"attempts\":{}", self.attempts);
@@ -302,11 +308,13 @@ mod tests {
             refusal: "",
             shadow: "",
             partition: "",
+            unstored: "",
             waited: Duration::ZERO,
             ended: "",
             route: "orders",
             consumer: "acme",
             key: "",
+            auth: "",
             endpoint: "",
             attempts: 1,
             bytes_in: 0,

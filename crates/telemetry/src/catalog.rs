@@ -57,6 +57,15 @@ catalog! {
     LIMIT_SHADOWED = Counter "tidegate_limit_shadowed" ["limit"];
     /// Requests that a limit decided while a region could not be heard that may be serving.
     LIMIT_PARTITIONED = Counter "tidegate_limit_partitioned" ["limit"];
+    /// Requests that a limit in Redis decided without Redis.
+    LIMIT_UNSTORED = Counter "tidegate_limit_unstored" ["limit"];
+    /// Commands to the Redis of limits, by outcome: answered, failed, timed out, and not sent
+    /// because too many were under way.
+    LIMIT_STORE_COMMANDS = Counter "tidegate_limit_store_commands" ["outcome"];
+    /// Whether this node asks the Redis of limits, or takes it to be down.
+    LIMIT_STORE_UP = Gauge "tidegate_limit_store_up" [];
+    /// Commands to the Redis of limits that wait for an answer, and how many may.
+    LIMIT_STORE_IN_FLIGHT = Gauge "tidegate_limit_store_in_flight" ["state"];
     /// Requests that waited for room in their limits, or for rights of a strict one.
     LIMIT_DELAYED = Counter "tidegate_limit_delayed" ["limit"];
     /// Requests that a limit refused because as many waited for it as may.
@@ -73,8 +82,10 @@ catalog! {
     LIMIT_JUDGED_EXPECTED = Counter "tidegate_limit_judged_expected" ["limit"];
     /// The most that could have been admitted in these windows beyond what is allowed.
     LIMIT_JUDGED_WORST = Counter "tidegate_limit_judged_worst" ["limit"];
-    /// How often a subject found no counter of its own and was counted together with others.
+    /// How often a subject without a counter of its own was counted in the limit's sketch.
     LIMIT_OVERFLOWED = Counter "tidegate_limit_overflowed" [];
+    /// Subjects that lost their own counter to make room, and are counted in the sketch since.
+    LIMIT_EVICTED = Counter "tidegate_limit_evicted" [];
     /// Subjects whose counts are known.
     LIMIT_SUBJECTS = Gauge "tidegate_limit_subjects" ["state"];
     /// Subjects for which there is room.
@@ -121,6 +132,12 @@ catalog! {
     KEY_LOG_AGE_SECONDS = Gauge "tidegate_key_log_age_seconds" [];
     /// Whether that is longer ago than two minutes, so that a revocation may have been missed.
     KEYS_STALE = Gauge "tidegate_keys_stale" [];
+    /// Tokens by what came of them: found in the cache, verified, or why not.
+    TOKENS = Counter "tidegate_tokens" ["authenticator", "result"];
+    /// Verified tokens that are remembered.
+    TOKENS_CACHED = Gauge "tidegate_tokens_cached" ["authenticator"];
+    /// Fetches of issuers' keys, by how they ended.
+    TOKEN_KEY_FETCHES = Counter "tidegate_token_key_fetches" ["authenticator", "outcome"];
     /// Entries of the replicated key ledger.
     LEDGER_ENTRIES = Gauge "tidegate_ledger_entries" [];
     /// Nodes known, by region and whether they are taken for alive.
@@ -129,6 +146,12 @@ catalog! {
     REGION_ANNOUNCED = Gauge "tidegate_region_announced" ["region"];
     /// Whether this node is announced: 1 or 0.
     ANNOUNCED = Gauge "tidegate_announced" [];
+    /// Whether the routing daemon does what this node wants: 1 or 0. Alert on 0.
+    ANYCAST_FOLLOWS = Gauge "tidegate_anycast_follows" [];
+    /// Attempts to set the routing daemon that failed.
+    ANYCAST_FAILURES = Counter "tidegate_anycast_failures" [];
+    /// How often the routing daemon was not as wanted and was set.
+    ANYCAST_CORRECTIONS = Counter "tidegate_anycast_corrections" [];
     /// Whether this node takes requests: 1 or 0.
     READY = Gauge "tidegate_ready" [];
     /// Bytes sent to other nodes, by how they travel.

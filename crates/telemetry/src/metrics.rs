@@ -30,6 +30,8 @@ pub struct Metrics {
     pub mesh: MeshMetrics,
     /// What fetches keys.
     pub keys: KeyMetrics,
+    /// The Redis of limits.
+    pub store: StoreMetrics,
     /// The access log.
     pub log: LogMetrics,
     /// Configurations loaded and refused.
@@ -78,6 +80,8 @@ pub struct LimitCells {
     pub shadowed: Cell,
     /// Decided while a region could not be heard.
     pub partitioned: Cell,
+    /// Decided without the limit's store.
+    pub unstored: Cell,
     /// Waited for room.
     pub delayed: Cell,
     /// Could not wait, because too many did.
@@ -211,6 +215,14 @@ pub struct KeyMetrics {
     pub tail_reads: [Cell; 2],
 }
 
+/// What is counted of commands to the Redis of limits: answered, failed, timed out, and not sent
+/// because too many were under way.
+#[derive(Debug, Default)]
+pub struct StoreMetrics {
+    /// By outcome.
+    pub commands: [Cell; 4],
+}
+
 /// What is counted of the access log.
 #[derive(Debug, Default)]
 pub struct LogMetrics {
@@ -268,6 +280,7 @@ impl Metrics {
             refusals: Labelled::new(refusals, cores),
             mesh: MeshMetrics::default(),
             keys: KeyMetrics::default(),
+            store: StoreMetrics::default(),
             log: LogMetrics::default(),
             reloads: Default::default(),
         }
@@ -328,6 +341,11 @@ impl Metrics {
                 &catalog::LIMIT_PARTITIONED,
                 &[name],
                 limit.sum(|cells| cells.partitioned.get()),
+            );
+            scrape.counter(
+                &catalog::LIMIT_UNSTORED,
+                &[name],
+                limit.sum(|cells| cells.unstored.get()),
             );
             scrape.counter(
                 &catalog::LIMIT_DELAYED,
@@ -408,6 +426,10 @@ impl Metrics {
         );
         for (cell, result) in self.keys.tail_reads.iter().zip(["good", "failed"]) {
             scrape.counter(&catalog::KEY_TAIL_READS, &[result], cell.get());
+        }
+        let outcomes = ["answered", "failed", "timed_out", "full"];
+        for (cell, outcome) in self.store.commands.iter().zip(outcomes) {
+            scrape.counter(&catalog::LIMIT_STORE_COMMANDS, &[outcome], cell.get());
         }
         scrape.counter(&catalog::LOG_WRITTEN, &[], self.log.written.get());
         scrape.counter(&catalog::LOG_DROPPED, &[], self.log.dropped.get());

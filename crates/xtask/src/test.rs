@@ -8,7 +8,7 @@ use crate::command::{cargo, show, watch};
 use crate::{accuracy, tidy, tools};
 
 /// End-to-end tests that measure something: nothing else may run beside them.
-const ALONE: [&str; 2] = ["limits::", "load::"];
+const ALONE: [&str; 3] = ["limits::", "load::", "anycast::"];
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -27,9 +27,11 @@ struct Tally {
 }
 
 pub(crate) fn run(root: &Path, args: &Args) -> Result<bool, String> {
+    tools::ensure(&[tools::REDIS])?;
     if !args.quick {
-        tools::ensure(&[tools::CC, tools::CURL, tools::WRK])?;
+        tools::ensure(&[tools::CC, tools::CURL, tools::WRK, tools::IP])?;
     }
+    tools::ensure(&[tools::BIRD])?;
     let mut tally = Tally::default();
     tally.check("format", || {
         show(&mut cargo(root, &["fmt", "--all", "--check"]))

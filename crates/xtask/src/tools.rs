@@ -29,11 +29,32 @@ pub(crate) const WRK: Tool = Tool {
     why: "load",
 };
 
+/// A routing daemon.
+pub(crate) const BIRD: Tool = Tool {
+    program: "bird",
+    package: "bird2",
+    why: "the routing daemon that nodes speak to",
+};
+
+/// Namespaces and links.
+pub(crate) const IP: Tool = Tool {
+    program: "ip",
+    package: "iproute2",
+    why: "networks for tests of failover",
+};
+
 /// The proxy to compare with.
 pub(crate) const NGINX: Tool = Tool {
     program: "nginx",
     package: "nginx",
     why: "the proxy to compare with",
+};
+
+/// The store that limits may be counted in.
+pub(crate) const REDIS: Tool = Tool {
+    program: "redis-server",
+    package: "redis-server",
+    why: "the store that limits may be counted in, and its command line",
 };
 
 /// A C compiler.

@@ -23,6 +23,8 @@ impl Node {
             steering: self.steer.state().to_string(),
             trouble: self.steer.trouble().map(str::to_owned),
             veto: self.steer.vetoed().map(|veto| veto.to_string()),
+            held: self.steer.is_held(),
+            explanation: self.steer.explain(now.mono),
             regions: self
                 .spec
                 .regions

@@ -79,7 +79,19 @@ fn every_kind_of_mistake_is_named_with_its_place_and_a_hint() {
         ),
         (
             world("limits: [per-ip]", "limits: [per-key]"),
-            "takes everyone, but is limited per key",
+            "takes everyone, but is limited per caller",
+        ),
+        (
+            world("auth: none", "auth: [none, key]"),
+            "never comes to what stands behind `none`",
+        ),
+        (
+            world("auth: none", "auth: [kye, none]"),
+            "are known by an unknown method",
+        ),
+        (
+            world("auth: none", "auth: [key, key, none]"),
+            "lists the method `key` twice",
         ),
         (
             world("path: /hello", "path: hello"),
@@ -267,4 +279,78 @@ fn the_documented_examples_load_and_name_the_true_defaults() {
     let short = [&long[0], &long[1]].map(|text| without_defaults(text));
     assert!(long[0].lines().count() > short[0].lines().count() + 20);
     assert_eq!(content(&loaded(long)), content(&loaded(short)));
+}
+
+const TOKENS: &str = "\
+authenticators:
+  main:
+    jwt:
+      issuer: https://id.example
+      audiences: [api]
+      algorithms: [RS256]
+      keys: { discovery: true }
+routes:
+  tokens: { path: /t/*, upstream: echo, auth: main, limits: [per-tenant] }
+";
+
+#[test]
+fn methods_that_take_tokens_are_checked() {
+    let limits = "limits:\n  per-tenant: { amount: 1, window: 1m, per: { claim: tenant } }\n";
+    let good = WORLD
+        .replace("limits:\n", limits)
+        .replace("routes:\n", TOKENS);
+    let regions = [region("us-east-1", 1000), region("eu-west-1", 2000)];
+    let regions = [regions[0].as_str(), regions[1].as_str()];
+    assert_eq!(check(&good, &regions), "");
+    for (from, to, says) in [
+        ("audiences: [api]", "audiences: []", "issued for anybody"),
+        ("[RS256]", "[none]", "`none` is no algorithm"),
+        ("[RS256]", "[]", "it accepts no algorithm"),
+        ("[RS256]", "[HS256]", "a shared secret from a server"),
+        (
+            "{ discovery: true }",
+            "{}",
+            "from no place, or from several",
+        ),
+        (
+            "{ discovery: true }",
+            "{ url: 'https://a', file: b }",
+            "or from several",
+        ),
+        (
+            "{ discovery: true }",
+            "{ url: 'ftp://a' }",
+            "none that can be fetched",
+        ),
+        (
+            "{ discovery: true }",
+            "{ url: 'http://a/b' }",
+            "come without TLS",
+        ),
+        (
+            "{ discovery: true }",
+            "{ url: 'https://a', refresh: 1s }",
+            "more often than refresh_gap",
+        ),
+        (
+            "issuer: https://id.example",
+            "issuer: id",
+            "nothing can be discovered",
+        ),
+        ("audiences:", "audience:", "did you mean `audiences`?"),
+        (
+            "auth: main",
+            "auth: [main, key]",
+            "which the method `key` does not find out",
+        ),
+        (
+            "auth: main",
+            "auth: [main, none]",
+            "takes everyone, but is limited per caller",
+        ),
+    ] {
+        assert!(good.contains(from), "{from}");
+        let report = check(&good.replace(from, to), &regions);
+        assert!(report.contains(says), "{to}: {report}");
+    }
 }

@@ -22,6 +22,10 @@ pub(super) const LIMIT: Kind = Kind {
     noun: "limit",
     declared: "under `limits:` in world.yaml",
 };
+pub(super) const METHOD: Kind = Kind {
+    noun: "method",
+    declared: "under `authenticators:` in world.yaml; `key` and `none` are always there",
+};
 pub(super) const REGION: Kind = Kind {
     noun: "region",
     declared: "under `regions:` in world.yaml",

@@ -1,15 +1,17 @@
 //! Checks of routes: what they refer to, and whether two take the same request.
 
-use tidegate_identity::AuthMethod;
 use tidegate_model::Diagnostic;
 use tidegate_route::{MatchSpec, Table};
 
+use super::auth::{check_claim_limits, check_methods, takes_everyone};
 use super::names::{LIMIT, UPSTREAM, must_be_known};
 use crate::{RouteText, Source, WorldSpec};
 
 pub(super) fn check_routes(world: &WorldSpec, source: &Source, problems: &mut Vec<Diagnostic>) {
     for (name, route) in &world.routes {
         check_references(name, &route.value, world, source, problems);
+        check_methods(name, &route.value, world, source, problems);
+        check_claim_limits(name, &route.value, world, source, problems);
         check_key_limits(name, &route.value, world, source, problems);
     }
     check_clashes(world, source, problems);
@@ -68,7 +70,7 @@ fn check_key_limits(
     source: &Source,
     problems: &mut Vec<Diagnostic>,
 ) {
-    if route.auth != AuthMethod::None {
+    if !takes_everyone(route) {
         return;
     }
     for limit in &route.limits {
@@ -77,13 +79,13 @@ fn check_key_limits(
             .get(&limit.value)
             .is_some_and(|spec| spec.value.per.needs_key())
         {
-            let message = format!("the route `{name}` takes everyone, but is limited per key");
+            let message = format!("the route `{name}` takes everyone, but is limited per caller");
             let problem = Diagnostic::error(
                 message,
                 source.span(limit.range.clone()),
-                "counts by API key",
+                "counts by what only known callers have",
             );
-            problems.push(problem.hint("use a limit `per: ip` here, or `auth: key`"));
+            problems.push(problem.hint("use a limit `per: ip` here, or write `auth: key`; callers whom nobody knows can have limits of their own (`anonymous`)"));
         }
     }
 }

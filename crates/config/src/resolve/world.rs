@@ -1,11 +1,13 @@
 //! Checks within `world.yaml`.
 
-use tidegate_limit::{Cost, Dimension, LIMITS_PER_REQUEST_MAX};
+use tidegate_limit::{Cost, Dimension, LIMITS_PER_REQUEST_MAX, LimitSpec, StoreKind};
 use tidegate_model::{Diagnostic, Period};
 
+use super::auth::check_authenticators;
 use super::names::{LIMIT, must_be_known, must_be_name};
 use super::routes::check_routes;
-use crate::{Source, WorldSpec};
+use crate::auth::AuthenticatorSpec;
+use crate::{Source, Spanned, WorldSpec};
 
 pub(crate) fn check_world(world: &WorldSpec, source: &Source, problems: &mut Vec<Diagnostic>) {
     if world.regions.is_empty() {
@@ -21,8 +23,10 @@ pub(crate) fn check_world(world: &WorldSpec, source: &Source, problems: &mut Vec
     }
     check_names(world, source, problems);
     check_limits(world, source, problems);
+    check_redis(world, source, problems);
     check_plans(world, source, problems);
     check_upstreams(world, source, problems);
+    check_authenticators(world, source, problems);
     check_routes(world, source, problems);
 }
 
@@ -47,11 +51,16 @@ fn check_names(world: &WorldSpec, source: &Source, problems: &mut Vec<Diagnostic
         .routes
         .iter()
         .map(|(name, spec)| ("route", name, &spec.range));
+    let authenticators = world
+        .authenticators
+        .iter()
+        .map(|(name, spec)| ("authenticator", name, &spec.range));
     for (noun, name, range) in regions
         .chain(upstreams)
         .chain(limits)
         .chain(plans)
         .chain(routes)
+        .chain(authenticators)
     {
         must_be_name(noun, name, range.clone(), source, problems);
     }
@@ -89,17 +98,45 @@ fn check_limits(world: &WorldSpec, source: &Source, problems: &mut Vec<Diagnosti
             }
         }
     }
-    for (name, route) in &world.routes {
-        let limits = &route.value.limits;
+    let of_routes = world
+        .routes
+        .iter()
+        .map(|(name, route)| ("route", name, &route.value.limits));
+    let of_methods = world
+        .authenticators
+        .iter()
+        .filter_map(|(name, spec)| match &spec.value {
+            AuthenticatorSpec::Anonymous(spec) => Some(("authenticator", name, &spec.limits)),
+            AuthenticatorSpec::Jwt(_) => None,
+        });
+    for (noun, name, limits) in of_routes.chain(of_methods) {
         if let Some(first_too_many) = limits.get(LIMITS_PER_REQUEST_MAX) {
-            let message = format!("the route `{name}` is under {} limits", limits.len());
-            let label = format!("a route is under at most {LIMITS_PER_REQUEST_MAX}");
+            let message = format!("the {noun} `{name}` is under {} limits", limits.len());
+            let label = format!("a {noun} is under at most {LIMITS_PER_REQUEST_MAX}");
             problems.push(Diagnostic::error(
                 message,
                 source.span(first_too_many.range.clone()),
                 label,
             ));
         }
+    }
+}
+
+fn check_redis(world: &WorldSpec, source: &Source, problems: &mut Vec<Diagnostic>) {
+    let Some(redis) = &world.redis else {
+        let in_redis = |limit: &&Spanned<LimitSpec>| limit.value.store == StoreKind::Redis;
+        for limit in world.limits.values().filter(in_redis) {
+            let span = source.span(limit.range.clone());
+            let message = "`store: redis`, and no Redis is described";
+            let problem = Diagnostic::error(message, span, "this limit");
+            problems.push(problem.hint("add `redis: { nodes: [redis.internal:6379] }`"));
+        }
+        return;
+    };
+    for (what, hint) in redis.value.contradictions() {
+        let span = source.span(redis.range.clone());
+        let problem = Diagnostic::error(format!("the Redis: {what}"), span, "this section");
+        problems.push(problem.hint(hint));
     }
 }
 

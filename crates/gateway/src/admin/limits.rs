@@ -49,7 +49,13 @@ const NOT_IN_DEMAND: &str =
 pub(super) async fn list(State(services): State<Shared>) -> Json<Vec<LimitTerms>> {
     let live = services.shared.live.load();
     let limits = live.snapshot.limits.iter();
-    Json(limits.map(|(limit, _)| LimitTerms::of(limit)).collect())
+    let up = store_up(&live);
+    Json(limits.map(|(limit, _)| LimitTerms::of(limit, up)).collect())
+}
+
+/// Whether limits in Redis are decided there.
+fn store_up(live: &Live) -> bool {
+    live.store.as_ref().is_some_and(|store| store.is_up())
 }
 
 pub(super) async fn top(State(services): State<Shared>, query: Query<TopQuery>) -> Response {
@@ -99,6 +105,7 @@ async fn hottest(services: &Shared, limit: Option<LimitId>, query: TopQuery) -> 
         node: services.node.clone(),
         subjects_hot: top.hot,
         subjects_looked_at: top.looked_at,
+        redis_up: live.store.as_ref().map(|store| store.is_up()),
         subjects: top.rows.into_iter().map(row).collect(),
     })
     .into_response()
@@ -155,7 +162,7 @@ async fn document(services: &Shared, subject: SubjectKey) -> Response {
     };
     Json(SubjectDocument {
         node: services.node.clone(),
-        terms: LimitTerms::of(limit),
+        terms: LimitTerms::of(limit, store_up(&live)),
         seen,
     })
     .into_response()

@@ -16,6 +16,7 @@ pub(super) async fn metrics(State(services): State<Shared>) -> Response {
     if let Some(status) = services.cluster.look(tidegate_cluster::Node::status).await {
         add_cluster(&mut scrape, &services, &status);
     }
+    add_anycast(&mut scrape, &services);
     add_judged(&mut scrape, &services).await;
     add_tables(&mut scrape, &services);
     add_process(&mut scrape, services.started.unix_micros());
@@ -78,6 +79,15 @@ fn add_cluster(scrape: &mut Scrape, services: &Services, status: &ClusterStatus)
     }
 }
 
+/// How the routing daemon does.
+fn add_anycast(scrape: &mut Scrape, services: &Services) {
+    let condition = &services.anycast;
+    let follows = flag(condition.trouble().is_none());
+    scrape.gauge(&catalog::ANYCAST_FOLLOWS, &[], follows);
+    scrape.counter(&catalog::ANYCAST_FAILURES, &[], condition.failures());
+    scrape.counter(&catalog::ANYCAST_CORRECTIONS, &[], condition.corrections());
+}
+
 /// How far limits were off, by their names.
 async fn add_judged(scrape: &mut Scrape, services: &Services) {
     let live = services.shared.live.load_full();
@@ -116,11 +126,22 @@ fn add_tables(scrape: &mut Scrape, services: &Services) {
         &[],
         services.shared.counters.overflowed(),
     );
+    scrape.counter(
+        &catalog::LIMIT_EVICTED,
+        &[],
+        services.shared.counters.evicted(),
+    );
     scrape.gauge(
         &catalog::LIMIT_SUBJECTS_MAX,
         &[],
         services.shared.counters.capacity() as f64,
     );
+    if let Some(store) = &live.store {
+        scrape.gauge(&catalog::LIMIT_STORE_UP, &[], flag(store.is_up()));
+        let (now, most) = store.in_flight();
+        scrape.gauge(&catalog::LIMIT_STORE_IN_FLIGHT, &["now"], now as f64);
+        scrape.gauge(&catalog::LIMIT_STORE_IN_FLIGHT, &["max"], most as f64);
+    }
     let (known, unknown) = services.keys.cached();
     scrape.gauge(&catalog::KEYS_CACHED, &["known"], known as f64);
     scrape.gauge(&catalog::KEYS_CACHED, &["unknown"], unknown as f64);
@@ -128,6 +149,15 @@ fn add_tables(scrape: &mut Scrape, services: &Services) {
     scrape.gauge(&catalog::KEY_STORE_ANSWERS, &[], flag(answers));
     if services.has_table {
         add_tail(scrape, services);
+    }
+    for (name, counts, keyring, cached) in live.tokens.all() {
+        for (result, count) in counts.all() {
+            scrape.counter(&catalog::TOKENS, &[name, result], count);
+        }
+        scrape.gauge(&catalog::TOKENS_CACHED, &[name], cached as f64);
+        for (outcome, count) in keyring.fetches() {
+            scrape.counter(&catalog::TOKEN_KEY_FETCHES, &[name, outcome], count);
+        }
     }
     for pool in &live.snapshot.pools {
         for endpoint in &pool.endpoints {

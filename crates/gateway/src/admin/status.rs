@@ -16,6 +16,9 @@ pub(crate) struct StatusDocument {
     pub(crate) uptime_secs: u64,
     pub(crate) phase: String,
     pub(crate) keys_cached: usize,
+    /// Why the routing daemon does not do what this node wants.
+    #[serde(default)]
+    pub(crate) anycast_trouble: Option<String>,
     #[serde(flatten)]
     pub(crate) cluster: tidegate_cluster::ClusterStatus,
 }
@@ -39,6 +42,7 @@ pub(super) async fn status(State(services): State<Shared>) -> Response {
         uptime_secs: now.unix_secs().saturating_sub(services.started.unix_secs()),
         phase: phase.to_owned(),
         keys_cached: services.keys.cached().0,
+        anycast_trouble: services.anycast.trouble(),
         cluster,
     })
     .into_response()

@@ -206,6 +206,7 @@ fn table(top: &TopDocument) -> String {
         node,
         subjects_hot,
         subjects_looked_at,
+        redis_up,
         subjects,
     } = top;
     if subjects.is_empty() {
@@ -228,7 +229,11 @@ fn table(top: &TopDocument) -> String {
     } else {
         "subjects are"
     };
-    format!("{table}\n\nAs {node} sees it: {subjects_hot} {verb} in demand{partly}.")
+    let redis = match redis_up {
+        Some(false) => " Redis does not answer: limits in it go by `on_store_down`.",
+        Some(true) | None => "",
+    };
+    format!("{table}\n\nAs {node} sees it: {subjects_hot} {verb} in demand{partly}.{redis}")
 }
 
 fn cells(row: &TopRow) -> [String; 8] {
@@ -315,6 +320,13 @@ fn sheet(document: &SubjectDocument) -> String {
             seen.assumed
         )
         .expect(STRING);
+    }
+    if terms.store != "mesh" {
+        let line = match terms.decided_by == terms.store {
+            true => "it decides; nodes keep the count above, to take over".to_owned(),
+            false => format!("it does not answer: {} applies", terms.decided_by),
+        };
+        writeln!(text, "  {:<15} {line}", terms.store).expect(STRING);
     }
     if seen.counted_as.is_some() {
         writeln!(text, "  {:<15} it counts under a fresh name", "was reset").expect(STRING);

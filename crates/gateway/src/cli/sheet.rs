@@ -5,8 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use hyper::Method;
-use tidegate_config::{RouteText, WorldSpec};
-use tidegate_identity::AuthMethod;
+use tidegate_config::{BY_KEY, EVERYONE, RouteText, WorldSpec};
 use tidegate_lab::World;
 use tidegate_limit::{LimitSpec, Per, Scope, Unit, WindowSpec};
 use tidegate_route::HostPattern;
@@ -80,7 +79,7 @@ impl Facts<'_> {
 
     /// How much the key may do, by the limit of the route that is shown.
     fn terms(&self) -> String {
-        let route = self.route(AuthMethod::Key);
+        let route = self.route(BY_KEY);
         let limits = route.into_iter().flat_map(|route| &route.limits);
         let mut per_key = limits
             .filter_map(|name| self.spec.limits.get(&name.value))
@@ -93,7 +92,7 @@ impl Facts<'_> {
         let fronts = &self.world.director.fronts;
         let front = |i: usize| fronts.get(i % fronts.len().max(1)).map(|front| front.addr);
         let mut lines = String::new();
-        if let Some(route) = self.route(AuthMethod::Key) {
+        if let Some(route) = self.route(BY_KEY) {
             let header = format!(" -H '{}: {}'", self.spec.keys.header, self.key);
             let here = request(route, front(0)?, &header);
             let there = request(route, front(1)?, &header);
@@ -103,17 +102,17 @@ impl Facts<'_> {
             )
             .expect(STRING);
         }
-        if let Some(route) = self.route(AuthMethod::None) {
+        if let Some(route) = self.route(EVERYONE) {
             writeln!(lines, "{}", request(route, front(2)?, "")).expect(STRING);
         }
         (!lines.is_empty()).then_some(lines)
     }
 
     /// The simplest route that takes GET and knows callers this way.
-    fn route(&self, auth: AuthMethod) -> Option<&RouteText> {
+    fn route(&self, auth: &str) -> Option<&RouteText> {
         let routes = self.spec.routes.values().map(|route| &route.value);
         routes
-            .filter(|route| route.auth == auth && route.methods.contains(&Method::GET))
+            .filter(|route| route.auth.value.is_only(auth) && route.methods.contains(&Method::GET))
             .min_by_key(|route| route.path.value.example().len())
     }
 }

@@ -147,5 +147,11 @@ fn footer(status: &StatusDocument) -> String {
     if let Some(veto) = &cluster.veto {
         lines.push(format!("It {veto}."));
     }
+    if cluster.held {
+        lines.push("An operator holds what it announces as it is.".to_owned());
+    }
+    if let Some(trouble) = &status.anycast_trouble {
+        lines.push(format!("What it wants is not what routers do: {trouble}."));
+    }
     lines.join("\n")
 }

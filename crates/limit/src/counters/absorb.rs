@@ -104,10 +104,13 @@ impl Counters {
                 offered,
             };
             let key = SubjectKey::from_raw(u64::from_le_bytes(update.subject));
-            let Some(slot) =
-                self.table
-                    .admit_subject(key, LimitIx(ix as u16), self.limits[ix].anonymous)
-            else {
+            let limit = LimitIx(ix as u16);
+            if update.rate_deci == 0 && self.would_press(key, limit) {
+                report.no_room += 1;
+                continue;
+            }
+            let terms = &self.limits[ix];
+            let Some(slot) = self.table.admit_subject(key, limit, terms, now) else {
                 report.no_room += 1;
                 continue;
             };
@@ -143,6 +146,9 @@ impl Counters {
         from: Audience,
         now: Now,
     ) -> Option<bool> {
+        if heard.rate > 0.0 {
+            self.eviction.refer(slot);
+        }
         let subject = subject_entry(&mut self.subjects, key, slot, limit, now.mono);
         let row = subject.row(actor, now.mono)?;
         let (earlier, last_word) = (row.row, row.as_of);

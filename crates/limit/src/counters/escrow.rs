@@ -278,7 +278,7 @@ impl Counters {
             LimitIx(limit as u16),
             SubjectKey::from_raw(u64::from_le_bytes(of.subject)),
         );
-        let Some(slot) = self.table.admit_subject(key, limit, terms.anonymous) else {
+        let Some(slot) = self.table.admit_subject(key, limit, terms, now) else {
             return;
         };
         super::subject_entry(&mut self.subjects, key, slot, limit, now.mono);

@@ -190,6 +190,9 @@ impl Counters {
 
     fn known_subject(&self, key: SubjectKey) -> Option<(&Subject, &Registered)> {
         let subject = self.subjects.get(&key)?;
+        if subject.limit.is_cells() {
+            return None;
+        }
         let terms = self.limits.get(usize::from(subject.limit.0))?;
         Some((subject, terms))
     }

@@ -48,7 +48,8 @@ impl Counters {
         };
         let window = terms.windows.at(now.wall);
         let last = window.ix.previous();
-        let windowed = !matches!(terms.algorithm, Algorithm::Bucket | Algorithm::Concurrency);
+        let windowed = !matches!(terms.algorithm, Algorithm::Bucket | Algorithm::Concurrency)
+            && !subject.limit.is_cells();
         if !windowed || subject.judged == last || window.elapsed < TOLD {
             return;
         }

@@ -1,4 +1,5 @@
 mod kinds;
+mod room;
 mod strict;
 
 use std::num::NonZeroU32;

@@ -46,6 +46,15 @@ impl Registered {
             anonymous: limit.anonymous,
         }
     }
+
+    /// The limit's cells: told and joined like it, and never exact.
+    pub(super) fn of_cells(limit: &Limit) -> Self {
+        Self {
+            id: limit.id.of_cells(),
+            mode: Mode::Fast,
+            ..Self::of(limit)
+        }
+    }
 }
 
 impl Table {
@@ -68,33 +77,19 @@ impl Table {
         }
     }
 
+    /// A slot, or the slot of a cell, by its number.
     pub(crate) fn slot(&self, slot: usize) -> &Slot {
-        &self.slots[slot]
+        match self.cell_at(slot) {
+            Some(cell) => self.sketches.slot(cell),
+            None => &self.slots[slot],
+        }
     }
 
     pub(crate) fn key(&self, slot: usize) -> Option<SubjectKey> {
-        self.buckets.key(slot)
-    }
-
-    /// The slot of a subject that a peer told of.
-    pub(crate) fn admit_subject(
-        &self,
-        key: SubjectKey,
-        limit: LimitIx,
-        anonymous: bool,
-    ) -> Option<usize> {
-        let full = self.anonymous_count.load(SeqCst) >= self.slots.len() / 2;
-        if anonymous && full {
-            return self.buckets.find(key);
+        match self.cell_at(slot) {
+            Some(cell) => self.sketches.key(cell),
+            None => self.buckets.key(slot),
         }
-        let (slot, new) = self.buckets.find_or_insert(key)?;
-        if new {
-            self.slots[slot].set_terms(limit, 0);
-            if anonymous {
-                self.note_anonymous(slot);
-            }
-        }
-        Some(slot)
     }
 
     /// Counts these subjects under other names from now on, and all others under their own.

@@ -6,6 +6,7 @@ use tidegate_model::Mono;
 
 use super::{Ask, Receipt, SlotAt};
 use crate::bucket::Bucket;
+use crate::sketch::ROWS;
 use crate::slot::Slot;
 use crate::{Algorithm, Cost, OnPartition, SubjectKey, Verdict, Window};
 
@@ -16,6 +17,8 @@ pub(super) struct Place<'t> {
     pub(super) subject: SubjectKey,
     pub(super) slot: &'t Slot,
     pub(super) at: SlotAt,
+    /// The other cells that the subject is counted in, if it has no slot of its own.
+    pub(super) also: Option<[&'t Slot; ROWS - 1]>,
     pub(super) window: Window,
     pub(super) amount: u32,
     pub(super) held: Held,
@@ -61,6 +64,14 @@ pub(super) enum Held {
 const LEASE_RETRY: Duration = Duration::from_secs(1);
 
 impl Place<'_> {
+    /// Counts a request as asked for.
+    pub(super) fn offer(&self, cost: u32) {
+        self.slot.offer(self.window.ix, cost);
+        for slot in self.also.iter().flatten() {
+            slot.offer(self.window.ix, cost);
+        }
+    }
+
     /// What the limit would say to a request.
     pub(super) fn look(&self, cost: u32) -> Verdict {
         let (before, room) = match self.held {
@@ -104,22 +115,56 @@ impl Place<'_> {
             }
         };
         match taken {
-            Ok(left) => self.verdict(cost, true, left.saturating_sub(cost)),
+            Ok(left) => {
+                self.count_also(cost);
+                self.verdict(cost, true, left.saturating_sub(cost))
+            }
             Err(left) => self.verdict(cost, false, left),
+        }
+    }
+
+    /// Counts a cost that a store has admitted, full or not.
+    pub(super) fn record(&self, cost: u32) {
+        if let Held::Tokens { bucket, now, .. } = self.held {
+            self.slot.spill(bucket, now, cost, now);
+        }
+        self.slot.charge(self.window.ix, cost);
+        self.count_also(cost);
+    }
+
+    /// Counts what was taken in the subject's other cells too, full or not.
+    fn count_also(&self, cost: u32) {
+        for slot in self.also.iter().flatten() {
+            match self.held {
+                Held::Requests { .. } | Held::Rights { .. } => slot.charge(self.window.ix, cost),
+                Held::Tokens { bucket, now, .. } => {
+                    slot.spill(bucket, now, cost, now);
+                    slot.charge(self.window.ix, cost);
+                }
+                Held::Leases { .. } => {
+                    let entered = slot.enter(cost, u32::MAX);
+                    debug_assert!(entered.is_ok(), "there is always room");
+                }
+            }
         }
     }
 
     /// Gives back what [`take`](Self::take) took, because another limit refused the request.
     pub(super) fn give_back(&self, cost: u32) {
-        match self.held {
-            Held::Requests { .. } | Held::Rights { .. } => {
-                self.slot.give_back(self.window.ix, cost);
+        for slot in [self.slot]
+            .into_iter()
+            .chain(self.also.into_iter().flatten())
+        {
+            match self.held {
+                Held::Requests { .. } | Held::Rights { .. } => {
+                    slot.give_back(self.window.ix, cost);
+                }
+                Held::Tokens { bucket, .. } => {
+                    slot.refill(bucket, cost);
+                    slot.give_back(self.window.ix, cost);
+                }
+                Held::Leases { .. } => slot.leave(cost),
             }
-            Held::Tokens { bucket, .. } => {
-                self.slot.refill(bucket, cost);
-                self.slot.give_back(self.window.ix, cost);
-            }
-            Held::Leases { .. } => self.slot.leave(cost),
         }
     }
 
@@ -139,6 +184,7 @@ impl Place<'_> {
             admitted,
             shadow: self.shadow,
             partition: self.partition,
+            unstored: None,
             awaits_rights: !admitted && matches!(self.held, Held::Rights { dry: false, .. }),
             amount: self.amount,
             remaining,

@@ -125,7 +125,7 @@ fn cores_together_admit_exactly_the_amount() {
 }
 
 #[test]
-fn beyond_its_room_subjects_share_counters_and_nobody_is_uncounted() {
+fn beyond_its_room_subjects_are_counted_in_cells_and_nobody_is_uncounted() {
     let table = Table::new(TableSpec {
         subjects_max: 1_024,
     });
@@ -138,10 +138,7 @@ fn beyond_its_room_subjects_share_counters_and_nobody_is_uncounted() {
     assert_eq!(admitted("early"), 3);
     let flood: usize = (0..10_000).map(|i| admitted(&format!("flood-{i}"))).sum();
     assert!(table.overflowed() > 0);
-    assert!(
-        flood <= 3 * (table.capacity() + SHARED_PER_LIMIT),
-        "{flood}"
-    );
+    assert!(flood <= 3 * (table.capacity() + CELLS), "{flood}");
     assert_eq!(admitted("early"), 0, "a known subject keeps its count");
 }
 
@@ -291,7 +288,6 @@ fn a_flood_of_made_up_subjects_leaves_callers_their_own_slots_and_counts() {
     let known = limit("per-key", 1_000, Scope::Global);
     let first = ask(&table, &known, "known");
     assert!((0..700).all(|_| table.decide(at(0), &[first]).admitted));
-    let slots = (table.slots.capacity(), table.shared.capacity());
     for i in 0..2_000_000_u64 {
         let subject = SubjectKey::new(1, flooded.id, &i.to_le_bytes());
         let made_up = Ask {
@@ -301,7 +297,7 @@ fn a_flood_of_made_up_subjects_leaves_callers_their_own_slots_and_counts() {
         let _refused_or_not = table.decide(at(1), &[made_up]);
     }
     assert!(table.overflowed() > 1_900_000);
-    assert_eq!((table.slots.capacity(), table.shared.capacity()), slots);
+    assert_eq!(table.sketches.in_use().count(), 1, "one sketch of 256 KiB");
     let left = (0..1_000).filter(|_| table.decide(at(2), &[first]).admitted);
     assert_eq!(left.count(), 300, "no count of a known subject is lost");
     let overflowed = table.overflowed();
@@ -310,4 +306,58 @@ fn a_flood_of_made_up_subjects_leaves_callers_their_own_slots_and_counts() {
         assert!(table.decide(at(3), &[caller]).admitted);
     }
     assert_eq!(table.overflowed(), overflowed, "each has a slot of its own");
+}
+
+#[test]
+fn a_subject_in_cells_is_held_to_its_amount_and_takes_its_count_to_a_slot() {
+    let table = Table::new(TableSpec { subjects_max: 64 });
+    let limit = limit("l", 5, Scope::Global);
+    let admitted = |who: &str, n: usize| {
+        let asks = (0..n).map(|_| table.decide(at(0), &[ask(&table, &limit, who)]).admitted);
+        asks.filter(|admitted| *admitted).count()
+    };
+    let who = |i: u32| format!("subject-{i}");
+    (0..200).for_each(|i| assert!(admitted(&who(i), 3) <= 3));
+    let key = |i: u32| SubjectKey::new(1, limit.id, who(i).as_bytes());
+    let late: Vec<u32> = (0..200)
+        .filter(|i| table.buckets.find(key(*i)).is_none())
+        .collect();
+    assert!(late.len() > 100);
+    for slot in 0..table.capacity() {
+        table.free(slot);
+    }
+    for i in late {
+        assert!(admitted(&who(i), 9) <= 2, "three are spent: {i}");
+    }
+}
+
+#[test]
+fn requests_under_way_in_cells_are_given_back_there() {
+    let table = Table::new(TableSpec { subjects_max: 8 });
+    let limit = Limit::new(
+        "l",
+        &LimitSpec {
+            algorithm: Algorithm::Concurrency,
+            window: None,
+            ..LimitSpec::new(NonZeroU32::new(2).unwrap(), "1s".parse().unwrap())
+        },
+    );
+    let enter = |who: &str| {
+        let decision = table.decide(at(0), &[ask(&table, &limit, who)]);
+        decision.admitted.then(|| decision.receipts()[0].unwrap())
+    };
+    let first: Vec<_> = (0..8)
+        .map(|i| enter(&format!("first-{i}")).unwrap())
+        .collect();
+    let held = [enter("late"), enter("late"), enter("late")];
+    assert!(held[0].is_some() && held[1].is_some() && held[2].is_none());
+    first
+        .iter()
+        .for_each(|receipt| _ = table.release(&limit, receipt));
+    (0..table.capacity()).for_each(|slot| table.free(slot));
+    assert!(enter("late").is_none(), "it holds two elsewhere");
+    held.iter()
+        .flatten()
+        .for_each(|receipt| _ = table.release(&limit, receipt));
+    assert!(enter("late").is_some());
 }

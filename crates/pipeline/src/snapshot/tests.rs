@@ -41,7 +41,7 @@ fn world() -> World {
             methods: MethodSet::ANY,
         },
         upstream: 0,
-        auth,
+        methods: vec![auth],
         limits: limits.to_vec(),
         body_max: ByteSize::from_kib(1),
     };
@@ -51,9 +51,13 @@ fn world() -> World {
     let parts = SnapshotParts {
         generation: Generation(1),
         routes: vec![
-            route("api", "/api/*", AuthMethod::Key, &[0]),
-            route("open", "/open", AuthMethod::None, &[1]),
-            route("free", "/free", AuthMethod::None, &[]),
+            route("api", "/api/*", Method::Key, &[0]),
+            route("open", "/open", Method::Anonymous(None), &[1]),
+            route("free", "/free", Method::Anonymous(None), &[]),
+            RouteSpec {
+                methods: vec![Method::Key, Method::Anonymous(Some(vec![1]))],
+                ..route("both", "/both", Method::Key, &[0])
+            },
         ],
         pools: vec![Arc::new(Pool::new(
             "echo",
@@ -121,7 +125,7 @@ impl World {
                     .admit(decision.as_ref())
                     .map(|a| format!("{} {}", a.route.name, a.target))
             }
-            Identified::Ask { kid, .. } => Ok(format!("ask {kid}")),
+            Identified::Ask { need, .. } => Ok(format!("ask {need:?}")),
         }
     }
 }
@@ -225,10 +229,10 @@ fn plans_change_amounts_and_the_policy_says_so() {
             .count()
     };
     assert_eq!((admitted(&plain), admitted(&gold)), (2, 5));
-    let route = &world.snapshot.routes[0];
+    let route = &world.snapshot.routes[0].terms;
     assert_eq!(route.policy(None).unwrap(), "\"per-key\";q=2;w=60");
     assert_eq!(route.policy(Some("gold")).unwrap(), "\"per-key\";q=5;w=60");
-    assert_eq!(world.snapshot.routes[2].policy(None), None);
+    assert_eq!(world.snapshot.routes[2].terms.policy(None), None);
 }
 
 #[test]
@@ -256,7 +260,7 @@ fn a_refusal_by_limit_says_which_and_for_how_long() {
 
 #[test]
 fn every_reason_of_refusal_has_a_counter() {
-    use tidegate_identity::Denied;
+    use tidegate_identity::TokenDenied;
 
     use crate::BadPath;
 
@@ -268,6 +272,18 @@ fn every_reason_of_refusal_has_a_counter() {
         Denied::Revoked,
         Denied::Expired,
         Denied::StoreDown,
+        Denied::Token(TokenDenied::Missing),
+        Denied::Token(TokenDenied::Malformed),
+        Denied::Token(TokenDenied::Header),
+        Denied::Token(TokenDenied::Algorithm),
+        Denied::Token(TokenDenied::UnknownKey),
+        Denied::Token(TokenDenied::Signature),
+        Denied::Token(TokenDenied::Issuer),
+        Denied::Token(TokenDenied::Audience),
+        Denied::Token(TokenDenied::Expired),
+        Denied::Token(TokenDenied::NotYet),
+        Denied::Token(TokenDenied::Claim),
+        Denied::Token(TokenDenied::KeysDown),
     ];
     let others = [
         Refusal::Path(BadPath::Ambiguous),
@@ -303,4 +319,31 @@ fn every_reason_of_refusal_has_a_counter() {
         Refusal::LABELS.len(),
         "one each, and one for others"
     );
+}
+
+#[test]
+fn a_bad_credential_is_refused_where_everyone_may_come_without_one() {
+    let world = world();
+    let key = world.key(1, None, None);
+    assert!(world.walk(&head("/both", Some(&key))).is_ok());
+    assert!(world.walk(&head("/both", None)).is_ok());
+    let refused = world.walk(&head("/both", Some("hunter2")));
+    assert_eq!(refused, Err(Refusal::Denied(Denied::Malformed)));
+    let mut two = head("/both", Some(&key));
+    two.headers.append("x-api-key", key.parse().unwrap());
+    assert!(matches!(world.walk(&two), Err(Refusal::Denied(_))));
+}
+
+#[test]
+fn callers_whom_nobody_knows_have_limits_of_their_own() {
+    let world = world();
+    let key = world.key(1, None, None);
+    let admitted = |key: Option<&str>| {
+        let walks = (0..9).map(|_| world.walk(&head("/both", key)));
+        walks.filter(Result::is_ok).count()
+    };
+    assert_eq!((admitted(Some(&key)), admitted(None)), (2, 3));
+    let route = &world.snapshot.routes[3];
+    let anonymous = route.anonymous.as_ref().unwrap();
+    assert_eq!(anonymous.policy(None).unwrap(), "\"per-ip\";q=3;w=60");
 }

@@ -51,7 +51,7 @@ pub(super) fn arrivals(traffic: &Traffic, length: Duration, seed: Seed) -> Vec<A
                 if rng.random_range(0.0..peak) < rate(secs) {
                     let node = place(secs, &mut rng);
                     let at = moment(secs);
-                    arrivals.push(Arrival { at, node });
+                    arrivals.push(Arrival::on_one_subject(at, node));
                 }
             }
         }
@@ -66,7 +66,7 @@ pub(super) fn arrivals(traffic: &Traffic, length: Duration, seed: Seed) -> Vec<A
                 let at: Mono = at(turn);
                 places(&mut rng)
                     .into_iter()
-                    .map(move |node| Arrival { at, node })
+                    .map(move |node| Arrival::on_one_subject(at, node))
             };
             (0..times).flat_map(volley).collect()
         }

@@ -77,7 +77,7 @@ impl Counters {
     fn play(mut self, arrivals: &[Arrival]) -> Windows {
         let mut arrivals = arrivals.iter();
         let mut arrive = |counters: &mut Self| {
-            if let Some(Arrival { at, node }) = arrivals.next() {
+            if let Some(Arrival { at, node, .. }) = arrivals.next() {
                 counters.schedule(*at, Happening::Arrival(*node));
             }
         };
@@ -200,10 +200,7 @@ mod tests {
         let row = workloads().into_iter().find(|row| row.amount == 5);
         let row = row.expect("there is one");
         let plan = plan(&row, 1, "");
-        let arrival = |&(secs, node)| Arrival {
-            at: moment(secs),
-            node,
-        };
+        let arrival = |&(secs, node)| Arrival::on_one_subject(moment(secs), node);
         let arrivals: Vec<Arrival> = times.iter().map(arrival).collect();
         let windows = naive(Rule::of(&row), &plan, &arrivals, Seed::new(1));
         windows.values().map(|demand| demand.admitted).sum()

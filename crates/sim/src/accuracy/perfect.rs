@@ -33,10 +33,7 @@ mod tests {
         let arrivals: Vec<Arrival> = times
             .iter()
             .flat_map(|&(secs, count)| std::iter::repeat_n(secs, count))
-            .map(|secs| Arrival {
-                at: moment(secs),
-                node: 0,
-            })
+            .map(|secs| Arrival::on_one_subject(moment(secs), 0))
             .collect();
         let windows = perfect(Rule::of(&row), &arrivals);
         let counts = |(_, demand): (WindowIx, Demand)| (demand.offered, demand.admitted);

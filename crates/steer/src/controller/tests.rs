@@ -145,3 +145,34 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn held_by_an_operator_nothing_changes_and_it_says_so() {
+    let mut controller = controller();
+    let rise = feed(&mut controller, 0, [GOOD, GOOD, GOOD]);
+    assert_eq!(rise.len(), 1);
+    let view = View {
+        others: vec![Other {
+            node: "eu/a".parse().unwrap(),
+            announced: true,
+            fit: true,
+            as_of: Mono::from_millis(2_000),
+        }],
+    };
+    let held = [
+        Input::Viewed(view),
+        Input::Hold(true),
+        ill(),
+        ill(),
+        ill(),
+        ill(),
+    ];
+    assert_eq!(feed(&mut controller, 1_500, held), []);
+    assert_eq!(controller.vetoed(), Some(Veto::Held));
+    let told = controller.explain(Mono::from_millis(4_000)).join(" ");
+    assert!(told.contains("tidegate steer release"), "{told}");
+    assert_eq!(
+        feed(&mut controller, 4_500, [Input::Hold(false)]),
+        [(4_500, false)]
+    );
+}

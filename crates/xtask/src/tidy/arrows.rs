@@ -30,6 +30,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("net", &["model", "runtime", "telemetry"]),
     ("keystore", &["model", "identity", "telemetry"]),
     ("dynamo", &["identity", "keystore"]),
+    ("limitstore", &["model", "limit", "telemetry"]),
+    ("tokens", &["model", "identity", "runtime", "dns"]),
     (
         "proxy",
         &[
@@ -40,6 +42,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "balance",
             "pipeline",
             "keystore",
+            "limitstore",
+            "tokens",
             "runtime",
             "telemetry",
             "dns",
@@ -68,6 +72,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "net",
             "keystore",
             "dynamo",
+            "limitstore",
+            "tokens",
             "proxy",
             "mesh",
             "anycast",
@@ -88,6 +94,7 @@ pub(super) const PURE: &[&str] = &[
 const PURE_FRIENDS: &[&str] = &[
     "annotate-snippets",
     "arc-swap",
+    "base64",
     "bytes",
     "crdts",
     "foca",
@@ -100,6 +107,7 @@ const PURE_FRIENDS: &[&str] = &[
     "rand_pcg",
     "saphyr-parser",
     "serde",
+    "serde_json",
     "sha2",
     "subtle",
     "thiserror",

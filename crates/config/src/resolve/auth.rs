@@ -1,0 +1,130 @@
+//! Checks of methods: what routes refer to, and orders in which one could never be reached.
+
+use tidegate_limit::Dimension;
+use tidegate_model::Diagnostic;
+
+use super::names::{LIMIT, METHOD, must_be_known};
+use crate::auth::{AuthenticatorSpec, BY_KEY, EVERYONE};
+use crate::{RouteText, Source, WorldSpec};
+
+pub(super) fn check_authenticators(
+    world: &WorldSpec,
+    source: &Source,
+    problems: &mut Vec<Diagnostic>,
+) {
+    for (name, spec) in &world.authenticators {
+        if name == BY_KEY || name == EVERYONE {
+            let message = format!("an authenticator cannot be called `{name}`");
+            let label = "this name is always there and means what it means";
+            let span = source.span(spec.range.clone());
+            problems.push(Diagnostic::error(message, span, label).hint("choose another name"));
+        }
+        match &spec.value {
+            AuthenticatorSpec::Jwt(jwt) => {
+                let span = || source.span(spec.range.clone());
+                for (what, hint) in jwt.contradictions() {
+                    let message = format!("the authenticator `{name}` cannot be meant: {what}");
+                    let problem = Diagnostic::error(message, span(), "this authenticator");
+                    problems.push(problem.hint(hint));
+                }
+                if jwt.fetches_in_clear() {
+                    let message = format!("the keys of `{name}` come without TLS");
+                    let label = "who is on the way can put in keys of their own";
+                    let problem = Diagnostic::error(message, span(), label).warning();
+                    problems.push(problem.hint("use https, with ca_file for a CA of your own"));
+                }
+            }
+            AuthenticatorSpec::Anonymous(anonymous) => {
+                let known = || world.limits.keys().map(String::as_str);
+                for limit in &anonymous.limits {
+                    let who = format!("callers of `{name}` are under");
+                    let at = limit.range.clone();
+                    must_be_known(&who, &limit.value, at, LIMIT, known(), source, problems);
+                    let spec = world.limits.get(&limit.value);
+                    if spec.is_some_and(|spec| spec.value.per.needs_key()) {
+                        let message = format!("`{name}` takes everyone, but is limited per caller");
+                        let span = source.span(limit.range.clone());
+                        let label = "counts by what only known callers have";
+                        let problem = Diagnostic::error(message, span, label);
+                        problems.push(problem.hint("use a limit `per: ip` here"));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Whether a route also takes callers whom nobody knows, under the route's own limits.
+pub(super) fn takes_everyone(route: &RouteText) -> bool {
+    route.auth.value.0.iter().any(|name| name == EVERYONE)
+}
+
+/// A limit by a claim needs methods that find claims out: others would all count together.
+pub(super) fn check_claim_limits(
+    name: &str,
+    route: &RouteText,
+    world: &WorldSpec,
+    source: &Source,
+    problems: &mut Vec<Diagnostic>,
+) {
+    let finds_claims = |method: &&String| {
+        let spec = world.authenticators.get(*method).map(|spec| &spec.value);
+        // Callers whom nobody knows are under limits of their own.
+        spec.is_some() || *method == EVERYONE
+    };
+    let Some(other) = route
+        .auth
+        .value
+        .0
+        .iter()
+        .find(|method| !finds_claims(method))
+    else {
+        return;
+    };
+    for limit in &route.limits {
+        let spec = world.limits.get(&limit.value);
+        let mut dimensions = spec
+            .into_iter()
+            .flat_map(|spec| spec.value.per.dimensions());
+        if dimensions.any(|dimension| matches!(dimension, Dimension::Claim(_))) {
+            let message = format!(
+                "the route `{name}` is limited by a claim, which the method `{other}` does not find out"
+            );
+            let span = source.span(limit.range.clone());
+            let problem = Diagnostic::error(message, span, "such callers would count together");
+            problems.push(problem.hint("use `per: consumer`, or only methods that take tokens"));
+        }
+    }
+}
+
+pub(super) fn check_methods(
+    name: &str,
+    route: &RouteText,
+    world: &WorldSpec,
+    source: &Source,
+    problems: &mut Vec<Diagnostic>,
+) {
+    let methods = &route.auth.value.0;
+    let span = || source.span(route.auth.range.clone());
+    let anonymous = |method: &String| {
+        let spec = world.authenticators.get(method).map(|spec| &spec.value);
+        method == EVERYONE || matches!(spec, Some(AuthenticatorSpec::Anonymous(_)))
+    };
+    for (i, method) in methods.iter().enumerate() {
+        let who = format!("callers of the route `{name}` are known by");
+        let known = world.authenticators.keys().map(String::as_str);
+        let known = known.chain([BY_KEY, EVERYONE]);
+        let at = route.auth.range.clone();
+        must_be_known(&who, method, at, METHOD, known, source, problems);
+        if methods[..i].contains(method) {
+            let message = format!("the route `{name}` lists the method `{method}` twice");
+            problems.push(Diagnostic::error(message, span(), "twice in this list"));
+        }
+        if anonymous(method) && i + 1 < methods.len() {
+            let message =
+                format!("the route `{name}` never comes to what stands behind `{method}`");
+            let problem = Diagnostic::error(message, span(), "takes everyone before the last");
+            problems.push(problem.hint(format!("write `{method}` last")));
+        }
+    }
+}

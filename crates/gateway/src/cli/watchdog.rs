@@ -1,0 +1,121 @@
+//! `tidegate watchdog`: withdraws a node that is dead or frozen.
+//!
+//! It stands outside of the process it looks after, asks it how it is, and disables in BIRD what a
+//! node would disable that could. It never enables: a node that lives again reads BIRD back within
+//! half a second and sets it, if it is fit to serve.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use hyper::Method;
+use tidegate_anycast::BirdPlace;
+use tidegate_config::AnycastSpec;
+use tidegate_telemetry::{LogFormat, init_log};
+
+use super::client::ask;
+use super::{Outcome, block_on};
+use crate::files::load_region;
+use crate::place::{bird_place, own_region};
+use crate::systemd;
+
+/// How often the node is asked.
+const ASK: Duration = Duration::from_millis(200);
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The region's file, the same that the node has.
+    #[arg(long, value_name = "FILE")]
+    region: PathBuf,
+    /// The node's name in that file.
+    #[arg(long, value_name = "NAME")]
+    node: String,
+    /// Until an answer counts as missed.
+    #[arg(long, default_value = "300", value_name = "MILLISECONDS")]
+    patience: u64,
+    /// Missed answers in a row until the node is withdrawn.
+    #[arg(long, default_value = "3", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
+    misses: u32,
+}
+
+pub(crate) fn run(args: &Args) -> Outcome {
+    init_log(LogFormat::Text, "info").map_err(|error| error.to_string())?;
+    let (loaded, _) = load_region(&args.region).map_err(|refused| refused.text(false))?;
+    let region = own_region(&loaded);
+    let node = region.spec.nodes.get(&args.node);
+    let node =
+        node.ok_or_else(|| format!("{} lists no node `{}`", args.region.display(), args.node))?;
+    let AnycastSpec::Bird(bird) = &region.spec.anycast.value else {
+        return Err(
+            "a watchdog works with `anycast: { bird: ... }` only: nothing else outlives the node"
+                .to_owned(),
+        );
+    };
+    let dog = Watchdog {
+        admin: node.value.admin.value,
+        place: bird_place(bird),
+        patience: Duration::from_millis(args.patience),
+        fall: args.misses,
+        missed: 0,
+        withdrew: false,
+    };
+    systemd::ready();
+    block_on(async {
+        tokio::spawn(systemd::keep_alive());
+        dog.watch().await;
+        Ok(())
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+struct Watchdog {
+    admin: SocketAddr,
+    place: BirdPlace,
+    patience: Duration,
+    fall: u32,
+    missed: u32,
+    /// Whether it withdrew the node since the last good answer.
+    withdrew: bool,
+}
+
+impl Watchdog {
+    async fn watch(mut self) {
+        let mut ticks = tokio::time::interval(ASK);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            let asked = ask(self.admin, Method::GET, "/healthz", None);
+            let answer = tokio::time::timeout(self.patience, asked).await;
+            if matches!(answer, Ok(Ok(answer)) if answer.status.is_success()) {
+                self.alive();
+            } else {
+                self.silent().await;
+            }
+        }
+    }
+
+    async fn silent(&mut self) {
+        self.missed = self.missed.saturating_add(1);
+        if self.missed < self.fall {
+            return;
+        }
+        match self.place.withdraw().await {
+            Ok(disabled) if disabled.is_empty() => {}
+            Ok(_) => {
+                tracing::warn!(missed = self.missed, "The node does not answer: withdrawn.");
+                self.withdrew = true;
+            }
+            Err(error) => {
+                tracing::warn!(%error, "The node does not answer, and cannot be withdrawn.");
+            }
+        }
+    }
+
+    fn alive(&mut self) {
+        self.missed = 0;
+        if std::mem::take(&mut self.withdrew) {
+            tracing::info!("The node answers again: it announces itself once it is fit.");
+        }
+    }
+}

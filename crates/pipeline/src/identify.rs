@@ -1,0 +1,200 @@
+//! Who is calling: the route's methods in order, until one finds a credential of its own.
+
+use std::sync::Arc;
+
+use http::request::Parts;
+use tidegate_identity::{
+    Authenticator, Denied, Finding, Identity, KeyCache, KeyId, KeyRecord, KeyText, Lookup, Pepper,
+    TokenDenied,
+};
+use tidegate_model::Now;
+
+use crate::snapshot::Snapshot;
+use crate::spine::{Known, Routed};
+use crate::{Refusal, Terms};
+
+/// A method of a route.
+#[derive(Clone, Debug)]
+pub enum Method {
+    /// API keys.
+    Key,
+    /// Another credential.
+    Other(Arc<dyn Authenticator>),
+    /// Everyone who shows no credential; under the limits at these places if there are any, else
+    /// under the route's own.
+    Anonymous(Option<Vec<usize>>),
+}
+
+/// What identity says.
+#[derive(Debug)]
+pub enum Identified<'r, 's> {
+    /// The caller is known, or the route takes everyone.
+    Known(Known<'r, 's>),
+    /// Something must be fetched first; then ask again.
+    Ask {
+        /// The request, to ask again with.
+        routed: Routed<'r, 's>,
+        /// What to fetch.
+        need: Need,
+    },
+}
+
+/// What must be fetched before a caller is known.
+#[derive(Debug)]
+pub enum Need {
+    /// A key's record.
+    Key {
+        /// The key to look up.
+        kid: KeyId,
+        /// An old record, to go on with should the store not answer.
+        stale: Option<Arc<KeyRecord>>,
+    },
+    /// What the method of this name lacks.
+    Method {
+        /// The method.
+        method: Arc<dyn Authenticator>,
+        /// Why the request is refused if fetching does not help.
+        otherwise: Denied,
+    },
+}
+
+/// What the methods of a route found, before it becomes a phase.
+enum Found {
+    Caller(Identity),
+    Nobody,
+    Need(Need),
+}
+
+impl<'r, 's> Routed<'r, 's> {
+    /// Finds out who is calling.
+    ///
+    /// # Errors
+    /// [`Refusal::Denied`].
+    pub fn identify(
+        self,
+        snapshot: &Snapshot,
+        cache: &KeyCache,
+        pepper: &Pepper,
+        now: Now,
+    ) -> Result<Identified<'r, 's>, Refusal> {
+        let head = self.arrival.head;
+        let found = find(head, &self.route.methods, snapshot, cache, pepper, now);
+        Ok(match found.map_err(Refusal::Denied)? {
+            Found::Caller(caller) => Identified::Known(self.known(Some(caller))),
+            Found::Nobody => Identified::Known(self.known(None)),
+            Found::Need(need) => Identified::Ask { routed: self, need },
+        })
+    }
+
+    /// Goes on with an old record, because the store does not answer.
+    ///
+    /// # Errors
+    /// [`Refusal::Denied`].
+    pub fn identify_stale(
+        self,
+        snapshot: &Snapshot,
+        stale: Option<Arc<KeyRecord>>,
+        pepper: &Pepper,
+        now: Now,
+    ) -> Result<Known<'r, 's>, Refusal> {
+        let key = presented_key(self.arrival.head, snapshot).map_err(Refusal::Denied)?;
+        let record = stale.ok_or(Refusal::Denied(Denied::StoreDown))?;
+        let caller = accept(&key, record, pepper, now).map_err(Refusal::Denied)?;
+        Ok(self.known(Some(caller)))
+    }
+
+    fn known(self, caller: Option<Identity>) -> Known<'r, 's> {
+        let own: &Terms = match (&caller, &self.route.anonymous) {
+            (None, Some(anonymous)) => anonymous,
+            _ => &self.route.terms,
+        };
+        Known::new(self, own, caller)
+    }
+}
+
+/// The first method that finds a credential of its own decides.
+fn find(
+    head: &Parts,
+    methods: &[Method],
+    snapshot: &Snapshot,
+    cache: &KeyCache,
+    pepper: &Pepper,
+    now: Now,
+) -> Result<Found, Denied> {
+    let mut foreign = None;
+    for method in methods {
+        match method {
+            Method::Key if head.headers.contains_key(&snapshot.keys.header) => {
+                return by_key(head, snapshot, cache, pepper, now);
+            }
+            Method::Key => {}
+            Method::Other(method) => match method.identify(head, now) {
+                Finding::Absent => {}
+                Finding::Foreign(why) => foreign = Some(why),
+                Finding::Verified(who) => return Ok(Found::Caller(Identity::of(who))),
+                Finding::Denied(why) => return Err(why),
+                Finding::Ask(otherwise) => {
+                    let method = Arc::clone(method);
+                    return Ok(Found::Need(Need::Method { method, otherwise }));
+                }
+            },
+            // Who shows a token that nobody takes is told so, and not taken for nobody.
+            Method::Anonymous(_) if foreign.is_none() => return Ok(Found::Nobody),
+            Method::Anonymous(_) => {}
+        }
+    }
+    Err(foreign.unwrap_or(match methods {
+        [Method::Key] => Denied::Missing,
+        _ => Denied::Token(TokenDenied::Missing),
+    }))
+}
+
+fn by_key(
+    head: &Parts,
+    snapshot: &Snapshot,
+    cache: &KeyCache,
+    pepper: &Pepper,
+    now: Now,
+) -> Result<Found, Denied> {
+    let key = presented_key(head, snapshot)?;
+    match cache.lookup(&key.kid, now.mono) {
+        Lookup::Known(record) => accept(&key, record, pepper, now).map(Found::Caller),
+        Lookup::Revoked => Err(Denied::Revoked),
+        Lookup::Unknown => Err(Denied::Unknown),
+        Lookup::Ask { stale } => Ok(Found::Need(Need::Key {
+            kid: key.kid,
+            stale,
+        })),
+    }
+}
+
+fn accept(
+    key: &KeyText<'_>,
+    record: Arc<KeyRecord>,
+    pepper: &Pepper,
+    now: Now,
+) -> Result<Identity, Denied> {
+    // The secret is checked first: who does not hold it learns nothing about the key, not even
+    // its age.
+    if !pepper.verify(key, &record.digest) {
+        return Err(Denied::WrongSecret);
+    }
+    if record.expired(now.wall) {
+        return Err(Denied::Expired);
+    }
+    Ok(Identity::of_key(record))
+}
+
+fn presented_key<'h>(head: &'h Parts, snapshot: &Snapshot) -> Result<KeyText<'h>, Denied> {
+    let mut fields = head.headers.get_all(&snapshot.keys.header).iter();
+    let (Some(field), None) = (fields.next(), fields.next()) else {
+        return Err(Denied::Missing);
+    };
+    let text = field.to_str().map_err(|_| Denied::Malformed)?;
+    let key = KeyText::parse(text).map_err(|_| Denied::Malformed)?;
+    if key.env == snapshot.keys.env {
+        Ok(key)
+    } else {
+        Err(Denied::Malformed)
+    }
+}

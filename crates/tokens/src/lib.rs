@@ -1,0 +1,18 @@
+//! Issuers' keys, and what they signed.
+//!
+//! A [`Keyring`] holds the keys of one issuer: read from a file, or fetched and kept fresh. It is
+//! the `Verify` that identity's method for tokens asks. [`Tokens`] are all such methods of a
+//! generation.
+
+mod connect;
+mod crypto;
+mod fetch;
+mod keyring;
+mod keyset;
+mod methods;
+mod refresh;
+mod source;
+
+pub use crypto::install_crypto;
+pub use keyring::{FETCHES, Keyring};
+pub use methods::{Around, Tokens, TokensSpec};
