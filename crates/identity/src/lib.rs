@@ -10,6 +10,7 @@ mod guard;
 mod halves;
 mod key;
 mod method;
+mod place;
 mod record;
 mod spec;
 mod token;
@@ -19,7 +20,8 @@ pub use cache::{CacheSpec, KeyCache, Lookup};
 pub use guard::Guard;
 pub use key::{KeyId, KeyText, Malformed, Minted, Pepper};
 pub use method::{Authenticator, Finding};
-pub use record::{Denied, KeyItem, KeyRecord};
+pub use place::{is_present, present, strip_fields, strip_query};
+pub use record::{Denied, KeyItem, KeyRecord, KeySecret, Retiring, SecretDigest};
 pub use spec::{DynamoSpec, KeyStoreSpec, KeysSpec};
 pub use token::{
     Algorithm, Checked, JwksSpec, Jwt, JwtSpec, RESULTS, TokenCounts, TokenDenied, Verify, http_url,

@@ -13,6 +13,14 @@ pub struct KeysSpec {
     /// The header that carries the key.
     #[serde(deserialize_with = "header")]
     pub header: http::HeaderName,
+    /// The parameter of the query that may carry it instead.
+    #[serde(deserialize_with = "name")]
+    pub query: Option<String>,
+    /// The cookie that may carry it instead.
+    #[serde(deserialize_with = "name")]
+    pub cookie: Option<String>,
+    /// Whether the user of Basic may be the key.
+    pub basic: bool,
     /// The environment that keys of this world name: a key of another environment is refused.
     #[serde(deserialize_with = "env")]
     pub env: String,
@@ -24,6 +32,9 @@ impl Default for KeysSpec {
     fn default() -> Self {
         Self {
             header: http::HeaderName::from_static("x-api-key"),
+            query: None,
+            cookie: None,
+            basic: false,
             env: "live".to_owned(),
             cache: CacheSpec::default(),
         }
@@ -34,6 +45,19 @@ fn header<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<http::Hea
     let text = String::deserialize(deserializer)?;
     text.parse()
         .map_err(|_| serde::de::Error::custom(format!("`{text}` is not a header name")))
+}
+
+/// A name that needs no escapes in a query or a cookie.
+fn name<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+    if (1..=64).contains(&text.len()) && text.bytes().all(plain) {
+        Ok(Some(text))
+    } else {
+        Err(serde::de::Error::custom(format!(
+            "`{text}` names no parameter or cookie: use 1 to 64 letters, digits, `-`, `_` and `.`"
+        )))
+    }
 }
 
 fn env<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {

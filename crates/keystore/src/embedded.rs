@@ -1,19 +1,26 @@
 //! The key store in a file of this node (redb).
 //!
-//! Two kinds of facts, both only ever added: a key was created, a key was revoked. They stand
-//! apart, so that neither can overwrite the other, whichever comes first.
+//! Three kinds of facts, which are only ever added: a key was created, it got a further secret, it
+//! was revoked. They stand apart, so that none can overwrite another, whichever comes first.
+//!
+//! For a store elsewhere the file also keeps `copies` of records, and revocations that are
+//! `unstored` there.
+
+mod copies;
+mod unstored;
 
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 
 use redb::{
-    Database, DatabaseError, ReadableDatabase, ReadableTable, ReadableTableMetadata,
-    TableDefinition,
+    Database, DatabaseError, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition,
 };
-use serde::{Deserialize, Serialize};
-use tidegate_identity::{KeyId, KeyItem, KeyRecord};
+use tidegate_identity::{KeyId, KeyItem, KeyRecord, KeySecret};
 
+use self::copies::COPIES;
+pub use self::copies::Copied;
+use self::unstored::UNSTORED;
 use crate::{FetchError, KeySource, Stored};
 
 /// By the key's public part: the `Created` item as JSON.
@@ -21,17 +28,8 @@ const CREATED: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("created"
 /// By the key's public part: the `Revoked` item as JSON.
 const REVOKED: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("revoked");
 
-/// Records that another store gave, by the key's public part: a [`Copied`] as JSON.
-const COPIES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("copies");
-
-/// What another store said of a key, kept for the time when it does not answer.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Copied {
-    /// The record.
-    pub record: Arc<KeyRecord>,
-    /// When the store said so, in seconds since the Unix epoch.
-    pub at_unix_secs: u64,
-}
+/// By the key's public part, `/`, and what makes a secret of it unique: the `Secret` item as JSON.
+const SECRETS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("secrets");
 
 /// Why the file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -83,7 +81,9 @@ impl Embedded {
             let write = db.begin_write()?;
             write.open_table(CREATED)?;
             write.open_table(REVOKED)?;
+            write.open_table(SECRETS)?;
             write.open_table(COPIES)?;
+            write.open_table(UNSTORED)?;
             write.commit()?;
             Ok(())
         };
@@ -102,17 +102,18 @@ impl Embedded {
         {
             let mut created = write.open_table(CREATED).map_err(failed)?;
             let mut revoked = write.open_table(REVOKED).map_err(failed)?;
+            let mut secrets = write.open_table(SECRETS).map_err(failed)?;
             for item in items {
-                let table = match item {
-                    KeyItem::Created(_) => &mut created,
-                    KeyItem::Revoked { .. } => &mut revoked,
+                let kid = item.kid().to_string();
+                let (table, name) = match item {
+                    KeyItem::Created(_) => (&mut created, kid),
+                    KeyItem::Revoked { .. } => (&mut revoked, kid),
+                    KeyItem::Secret(secret) => (&mut secrets, name_of(secret)),
                 };
-                let kid = item.kid();
-                if table.get(kid.as_str()).map_err(failed)?.is_none() {
-                    let json =
-                        serde_json::to_vec(item).map_err(|error| FetchError(error.to_string()))?;
+                if table.get(name.as_str()).map_err(failed)?.is_none() {
+                    let json = json(item)?;
                     table
-                        .insert(kid.as_str(), json.as_slice())
+                        .insert(name.as_str(), json.as_slice())
                         .map_err(failed)?;
                     new += 1;
                 }
@@ -138,6 +139,7 @@ impl Embedded {
         };
         let revoked = read.open_table(REVOKED).map_err(failed)?;
         let revoked = revoked.get(kid.as_str()).map_err(failed)?.is_some();
+        let record = record.with_secrets(secrets(&read, kid.as_str())?);
         Ok(Some(Stored {
             record: Arc::new(record),
             revoked,
@@ -161,6 +163,7 @@ impl Embedded {
             let (kid, json) = entry.map_err(failed)?;
             if let Some(record) = record(json.value()) {
                 let revoked = revoked.get(kid.value()).map_err(failed)?.is_some();
+                let record = record.with_secrets(secrets(&read, kid.value())?);
                 keys.push(Stored {
                     record: Arc::new(record),
                     revoked,
@@ -184,59 +187,6 @@ impl Embedded {
         Ok(revoked.get(kid.as_str()).map_err(failed)?.is_some())
     }
 
-    /// Keeps copies, in one transaction. When there are `copies_max`, only those that are there
-    /// already are renewed. Returns how many found no room.
-    ///
-    /// # Errors
-    /// If the file cannot be written; then none was kept.
-    pub fn remember(&self, copies: &[Copied], copies_max: u64) -> Result<usize, FetchError> {
-        let write = self.db.begin_write().map_err(failed)?;
-        let mut left_out = 0;
-        {
-            let mut table = write.open_table(COPIES).map_err(failed)?;
-            let mut held = table.len().map_err(failed)?;
-            for copy in copies {
-                let kid = copy.record.kid;
-                let is_new = table.get(kid.as_str()).map_err(failed)?.is_none();
-                if is_new && held >= copies_max {
-                    left_out += 1;
-                    continue;
-                }
-                held += u64::from(is_new);
-                let json =
-                    serde_json::to_vec(copy).map_err(|error| FetchError(error.to_string()))?;
-                table
-                    .insert(kid.as_str(), json.as_slice())
-                    .map_err(failed)?;
-            }
-        }
-        write.commit().map_err(failed)?;
-        Ok(left_out)
-    }
-
-    /// All copies made since `since_unix_secs`; older ones are deleted on the way.
-    ///
-    /// # Errors
-    /// If the file cannot be used.
-    pub fn copies(&self, since_unix_secs: u64) -> Result<Vec<Copied>, FetchError> {
-        let write = self.db.begin_write().map_err(failed)?;
-        let mut copies = Vec::new();
-        {
-            let mut table = write.open_table(COPIES).map_err(failed)?;
-            table
-                .retain(|_, json| match serde_json::from_slice::<Copied>(json) {
-                    Ok(copy) if copy.at_unix_secs >= since_unix_secs => {
-                        copies.push(copy);
-                        true
-                    }
-                    Ok(_) | Err(_) => false,
-                })
-                .map_err(failed)?;
-        }
-        write.commit().map_err(failed)?;
-        Ok(copies)
-    }
-
     /// All facts, for the ledger.
     ///
     /// # Errors
@@ -244,7 +194,7 @@ impl Embedded {
     pub fn items(&self) -> Result<Vec<KeyItem>, FetchError> {
         let read = self.db.begin_read().map_err(failed)?;
         let mut items = Vec::new();
-        for table in [CREATED, REVOKED] {
+        for table in [CREATED, SECRETS, REVOKED] {
             for entry in read
                 .open_table(table)
                 .map_err(failed)?
@@ -263,8 +213,39 @@ impl Embedded {
 fn record(json: &[u8]) -> Option<KeyRecord> {
     match serde_json::from_slice(json) {
         Ok(KeyItem::Created(record)) => Some(record),
-        Ok(KeyItem::Revoked { .. }) | Err(_) => None,
+        Ok(_) | Err(_) => None,
     }
+}
+
+fn json(value: &impl serde::Serialize) -> Result<Vec<u8>, FetchError> {
+    serde_json::to_vec(value).map_err(|error| FetchError(error.to_string()))
+}
+
+/// What a secret is kept under. Two that were made in the same second differ in their digests.
+fn name_of(secret: &KeySecret) -> String {
+    let KeySecret {
+        made_unix_secs,
+        digest,
+        kid,
+        ..
+    } = secret;
+    let digest: String = digest[..8].iter().map(|b| format!("{b:02x}")).collect();
+    format!("{kid}/{made_unix_secs:020}/{digest}")
+}
+
+/// The secrets that a key got since it was made.
+fn secrets(read: &ReadTransaction, kid: &str) -> Result<Vec<KeySecret>, FetchError> {
+    // `0` follows `/`.
+    let (from, to) = (format!("{kid}/"), format!("{kid}0"));
+    let table = read.open_table(SECRETS).map_err(failed)?;
+    let mut secrets = Vec::new();
+    for entry in table.range(from.as_str()..to.as_str()).map_err(failed)? {
+        let (_, json) = entry.map_err(failed)?;
+        if let Ok(KeyItem::Secret(secret)) = serde_json::from_slice(json.value()) {
+            secrets.push(secret);
+        }
+    }
+    Ok(secrets)
 }
 
 impl KeySource for Embedded {
@@ -282,14 +263,7 @@ mod tests {
     use super::*;
 
     fn record(kid: &str, created: u64) -> KeyRecord {
-        KeyRecord {
-            kid: kid.parse().unwrap(),
-            digest: [7; 32],
-            consumer: "acme".to_owned(),
-            plan: None,
-            created_unix_secs: created,
-            expires_unix_secs: None,
-        }
+        KeyRecord::new(kid.parse().unwrap(), [7; 32], "acme", created)
     }
 
     #[test]
@@ -339,28 +313,28 @@ mod tests {
     }
 
     #[test]
-    fn copies_are_bounded_renewed_and_dropped_when_they_are_old() {
+    fn secrets_belong_to_their_key_and_are_kept_once() {
         let folder = tempfile::tempdir().unwrap();
         let store = Embedded::open(&folder.path().join("keys.redb")).unwrap();
-        let copy = |kid: &str, at_unix_secs| Copied {
-            record: record(kid, 1).into(),
-            at_unix_secs,
+        let (a, b) = (record("aaaaaaaaaa", 1), record("aaaaaaaaab", 1));
+        let secret = KeyItem::Secret(KeySecret {
+            made_unix_secs: 2,
+            digest: [8; 32],
+            kid: a.kid,
+            previous_until_unix_secs: 3,
+        });
+        let items = [secret.clone(), KeyItem::Created(a), KeyItem::Created(b)];
+        assert_eq!(store.keep(&items).unwrap(), 3);
+        assert_eq!(store.keep(&[secret]).unwrap(), 0);
+        let digest = |kid: &str| {
+            let stored = store.get(kid.parse().unwrap()).unwrap().unwrap();
+            (stored.record.digest[0], stored.record.retiring)
         };
-        let (a, b, c) = (
-            copy("aaaaaaaaaa", 1),
-            copy("bbbbbbbbbb", 5),
-            copy("cccccccccc", 5),
-        );
-        assert_eq!(store.remember(&[a, b.clone(), c], 2).unwrap(), 1);
-        let renewed = copy("aaaaaaaaaa", 4);
-        assert_eq!(
-            store.remember(std::slice::from_ref(&renewed), 2).unwrap(),
-            0
-        );
-        assert_eq!(store.copies(4).unwrap(), [renewed, b.clone()]);
-        assert_eq!(store.copies(5).unwrap(), [b.clone()]);
-        assert_eq!(store.copies(0).unwrap(), [b], "the old one is gone");
-        assert_eq!(store.list().unwrap(), [], "a copy is no key of this store");
+        let (newest, before) = digest("aaaaaaaaaa");
+        assert_eq!((newest, before.unwrap().digest), (8, [7; 32]));
+        assert_eq!(digest("aaaaaaaaab"), (7, None));
+        assert_eq!(store.items().unwrap().len(), 3);
+        assert_eq!(store.list().unwrap()[0].record.digest, [8; 32]);
     }
 
     #[test]

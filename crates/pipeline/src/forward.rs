@@ -7,6 +7,7 @@ use http::header::{
     TRANSFER_ENCODING, UPGRADE, VIA,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Version};
+use tidegate_identity::{KeysSpec, strip_fields};
 
 /// Our name in `Via` (RFC 9110 section 7.6.3): the same everywhere, since it must not tell machines
 /// apart.
@@ -33,9 +34,8 @@ pub struct Forwarding<'r> {
     pub host: &'r str,
     /// The request's name in logs.
     pub request_id: &'r RequestId,
-    /// The header that carries API keys, which the service must not see; `None` if the route takes
-    /// no key.
-    pub key_header: Option<&'r HeaderName>,
+    /// Where API keys stand, which the service must not see; `None` if the route takes no key.
+    pub keys: Option<&'r KeysSpec>,
 }
 
 /// A request's name in logs: the client's own if it is plain, else ours.
@@ -117,8 +117,8 @@ fn append_via(headers: &mut HeaderMap, version: Version) {
 pub fn forward_request(headers: &mut HeaderMap, version: Version, forwarding: &Forwarding<'_>) {
     strip_hop_by_hop(headers);
     headers.remove(PROXY_AUTHORIZATION);
-    if let Some(name) = forwarding.key_header {
-        headers.remove(name);
+    if let Some(keys) = forwarding.keys {
+        strip_fields(headers, keys);
     }
     if !forwarding.through_trusted {
         // Whoever is not trusted has nothing to say about where the request came from.

@@ -115,6 +115,15 @@ pub struct Route {
     pub anonymous: Option<Terms>,
 }
 
+impl Route {
+    /// Whether callers may be known by API keys.
+    #[must_use]
+    pub fn takes_keys(&self) -> bool {
+        let mut methods = self.methods.iter();
+        methods.any(|method| matches!(method, Method::Key))
+    }
+}
+
 impl Snapshot {
     /// Builds the tables. Limits are entered into `counters`, where those that are known keep their
     /// counts.

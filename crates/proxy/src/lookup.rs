@@ -1,13 +1,9 @@
 //! Fetches keys that the cache does not know: once for all who wait, and not for more than can be
 //! helped.
 //!
-//! Two guards stand before the store. A token bucket bounds how many keys are asked for in a
-//! second: whoever makes up keys with good checksums meets it, and keys in the cache do not. And
-//! after a failure the store is left alone for a moment, so that nobody waits for it: one look-up
-//! then tries whether it is back.
+//! Before a store on a network stands a [`Brake`]; one on this machine needs none.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -18,12 +14,12 @@ use tidegate_telemetry::Metrics;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
+use crate::brake::{Brake, Halt};
+
 /// Keys being fetched at a time. A flood of unknown keys waits here, not in the store.
 const FETCHES_MAX: usize = 1_024;
 /// Until the store has answered.
 const TIMEOUT: Duration = Duration::from_secs(1);
-/// After a failure the store is not asked for so long.
-const PAUSE: Duration = Duration::from_millis(500);
 
 /// Fetches keys into the cache. Cheap to clone; all clones share what is under way.
 #[derive(Clone)]
@@ -35,10 +31,7 @@ pub struct KeyLookup {
     /// Where fetches run: not on the core that asks.
     control: Handle,
     under_way: Arc<Mutex<HashMap<KeyId, Vec<oneshot::Sender<bool>>>>>,
-    guard: Arc<Mutex<Guard>>,
-    /// Until when the store is left alone, in nanoseconds of the monotonic clock; zero if it
-    /// answers.
-    paused_until: Arc<AtomicU64>,
+    brake: Option<Arc<Brake>>,
 }
 
 impl std::fmt::Debug for KeyLookup {
@@ -59,7 +52,7 @@ enum Outcome {
 }
 
 impl KeyLookup {
-    /// Look-ups in `source` that run on `control`.
+    /// Look-ups in `source` that run on `control`; `guard` bounds them if the store is on a network.
     #[must_use]
     pub fn new(
         source: Arc<dyn KeySource>,
@@ -67,11 +60,10 @@ impl KeyLookup {
         metrics: Arc<Metrics>,
         clock: Clock,
         control: Handle,
-        guard: Guard,
+        guard: Option<Guard>,
     ) -> Self {
         Self {
-            guard: Arc::new(Mutex::new(guard)),
-            paused_until: Arc::default(),
+            brake: guard.map(|guard| Arc::new(Brake::new(guard))),
             source,
             cache,
             metrics,
@@ -83,64 +75,58 @@ impl KeyLookup {
 
     /// Brings the cache up to date about a key. Returns whether the store answered.
     pub(crate) async fn fetch(&self, kid: KeyId) -> bool {
-        match self.join(kid) {
-            Ok(answer) => answer.await.unwrap_or(false),
-            Err(outcome) => {
-                self.count(outcome);
-                false
-            }
-        }
+        let (sender, receiver) = oneshot::channel();
+        self.join(kid, Some(sender)) && receiver.await.unwrap_or(false)
+    }
+
+    /// Sees to it that the cache is brought up to date about a key, without waiting for that.
+    pub(crate) fn refresh(&self, kid: KeyId) {
+        self.join(kid, None);
     }
 
     /// Whether the store answered when it was last asked.
     #[must_use]
     pub fn store_answers(&self) -> bool {
-        self.paused_until.load(Ordering::Relaxed) == 0
+        self.brake.as_ref().is_none_or(|brake| brake.answers())
     }
 
-    /// Whether the store may be asked now. While it is paused nobody is; the first after the pause
-    /// tries, and the others go on without it.
-    fn may_ask(&self) -> bool {
-        let (now, until) = (
-            self.clock.mono().as_nanos(),
-            self.paused_until.load(Ordering::Relaxed),
-        );
-        until == 0 || (now >= until && self.pause_from(until))
+    /// Somebody else has asked the store, and it has answered or not.
+    pub fn note(&self, answered: bool) {
+        if let Some(brake) = &self.brake {
+            brake.note(answered, self.clock.mono());
+        }
     }
 
-    fn pause_from(&self, before: u64) -> bool {
-        let until = (self.clock.mono() + PAUSE + TIMEOUT).as_nanos();
-        self.paused_until
-            .compare_exchange(before, until, Ordering::Relaxed, Ordering::Relaxed)
-            .is_ok()
-    }
-
-    /// Waits with others for a fetch that is under way, or starts one.
-    fn join(&self, kid: KeyId) -> Result<oneshot::Receiver<bool>, Outcome> {
-        let (sender, receiver) = oneshot::channel();
+    /// Waits with others for a fetch that is under way, or starts one. Returns whether one is under
+    /// way.
+    fn join(&self, kid: KeyId, waiter: Option<oneshot::Sender<bool>>) -> bool {
         let mut under_way = self
             .under_way
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         if let Some(waiting) = under_way.get_mut(&kid) {
-            waiting.push(sender);
-            return Ok(receiver);
+            waiting.extend(waiter);
+            return true;
         }
         if under_way.len() >= FETCHES_MAX {
-            return Err(Outcome::TurnedAway);
+            self.count(Outcome::TurnedAway);
+            return false;
         }
-        if !self.may_ask() {
-            return Err(Outcome::Paused);
+        if let Some(Err(halt)) = self
+            .brake
+            .as_ref()
+            .map(|brake| brake.pass(self.clock.mono()))
+        {
+            self.count(match halt {
+                Halt::Guarded => Outcome::Guarded,
+                Halt::Paused => Outcome::Paused,
+            });
+            return false;
         }
-        let mut guard = self.guard.lock().unwrap_or_else(PoisonError::into_inner);
-        if !guard.take(self.clock.mono()) {
-            return Err(Outcome::Guarded);
-        }
-        drop(guard);
-        under_way.insert(kid, vec![sender]);
+        under_way.insert(kid, waiter.into_iter().collect());
         let lookup = self.clone();
         self.control.spawn(async move { lookup.run(kid).await });
-        Ok(receiver)
+        true
     }
 
     async fn run(self, kid: KeyId) {
@@ -172,12 +158,7 @@ impl KeyLookup {
                 false
             }
         };
-        let paused = if answered {
-            0
-        } else {
-            (now + PAUSE).as_nanos()
-        };
-        self.paused_until.store(paused, Ordering::Relaxed);
+        self.note(answered);
         let waiting = self
             .under_way
             .lock()
@@ -197,7 +178,7 @@ impl KeyLookup {
 #[cfg(test)]
 mod tests {
     use std::pin::Pin;
-    use std::sync::atomic::AtomicUsize;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     use tidegate_identity::{CacheSpec, KeyRecord, Lookup};
     use tidegate_keystore::{FetchError, Stored};
@@ -216,14 +197,7 @@ mod tests {
             self.asked.fetch_add(1, Ordering::SeqCst);
             Box::pin(async move {
                 tokio::time::sleep(Duration::from_millis(20)).await;
-                let record = KeyRecord {
-                    kid,
-                    digest: [0; 32],
-                    consumer: "acme".to_owned(),
-                    plan: None,
-                    created_unix_secs: 0,
-                    expires_unix_secs: None,
-                };
+                let record = KeyRecord::new(kid, [0; 32], "acme", 0);
                 Ok(Some(Stored {
                     record: Arc::new(record),
                     revoked: false,
@@ -247,7 +221,7 @@ mod tests {
             metrics,
             clock,
             Handle::current(),
-            Guard::new(1_000),
+            Some(Guard::new(1_000)),
         );
         let kid: KeyId = "abcdefghij".parse().unwrap();
         let waiting = (0..50).map(|_| {
@@ -282,7 +256,7 @@ mod tests {
             Arc::new(Metrics::new(1, &["other"])),
             Clock::start(),
             Handle::current(),
-            Guard::new(per_second),
+            Some(Guard::new(per_second)),
         )
     }
 
@@ -302,6 +276,39 @@ mod tests {
             lookup.metrics.keys.lookups[Outcome::Paused as usize].get(),
             999
         );
+    }
+
+    #[tokio::test]
+    async fn a_store_on_this_machine_is_asked_whatever_it_said_before() {
+        let down = Arc::new(Down {
+            asked: AtomicUsize::new(0),
+        });
+        let mut lookup = lookup(Arc::clone(&down), 1);
+        lookup.brake = None;
+        for n in 0..100 {
+            let kid: KeyId = format!("{n:010}").parse().unwrap();
+            assert!(!lookup.fetch(kid).await);
+        }
+        assert_eq!(down.asked.load(Ordering::SeqCst), 100);
+        assert!(lookup.store_answers());
+    }
+
+    #[tokio::test]
+    async fn a_key_is_refreshed_while_nobody_waits() {
+        let source = Arc::new(Slow {
+            asked: AtomicUsize::new(0),
+        });
+        let down = Arc::new(Down {
+            asked: AtomicUsize::new(0),
+        });
+        let mut lookup = lookup(down, 100);
+        lookup.source = Arc::clone(&source) as Arc<dyn KeySource>;
+        let kid: KeyId = "abcdefghij".parse().unwrap();
+        lookup.refresh(kid);
+        lookup.refresh(kid);
+        assert!(lookup.fetch(kid).await, "and who asks then waits for it");
+        assert_eq!(source.asked.load(Ordering::SeqCst), 1);
+        assert_eq!(lookup.cache.len(), (1, 0));
     }
 
     #[tokio::test]

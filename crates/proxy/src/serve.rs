@@ -9,12 +9,12 @@ use http::request::Parts;
 use http::{HeaderMap, Request, Response, Version};
 use hyper::body::Incoming;
 use rand::Rng as _;
-use tidegate_identity::Identity;
+use tidegate_identity::{Identity, KeyId, strip_query};
 use tidegate_limit::{Decision, OnPartition, OnStoreDown, StoreReceipt};
 use tidegate_net::{Busy, ConnFacts, Protocol, ServeRequest};
 use tidegate_pipeline::{
-    Admitted, Forwarding, Identified, Known, Method, Need, Origin, Refusal, RequestId, Routed,
-    Terms, arrive, forward_request, forward_response,
+    Admitted, Forwarding, Identified, Known, Need, Origin, Refusal, RequestId, Routed, Terms,
+    arrive, forward_request, forward_response,
 };
 use tidegate_telemetry::RequestFacts;
 use tidegate_telemetry::metrics::Cut;
@@ -204,10 +204,18 @@ impl Proxy {
             ..
         } = &*self.shared;
         let (routed, need) = match routed.identify(&live.snapshot, cache, pepper, clock.now())? {
-            Identified::Known(known) => return Ok(known),
+            Identified::Known(known) => {
+                self.refresh(known.refresh());
+                return Ok(known);
+            }
             Identified::Ask { routed, need } => (routed, need),
         };
         let (fetched, stale) = match need {
+            // A store that does not answer is waited for by nobody who can go on without it.
+            Need::Key { kid, stale } if stale.is_some() && !keys.store_answers() => {
+                keys.refresh(kid);
+                (false, stale)
+            }
             Need::Key { kid, stale } => (keys.fetch(kid).await, stale),
             Need::Method { method, otherwise } => {
                 if !live.tokens.fetch(method.name()).await {
@@ -229,6 +237,15 @@ impl Proxy {
                 }
                 Need::Method { otherwise, .. } => Err(Refusal::Denied(otherwise)),
             },
+        }
+    }
+
+    /// Asks the store for a key whose record was used though it is no longer fresh.
+    fn refresh(&self, kid: Option<KeyId>) {
+        if let Some(kid) = kid {
+            let Shared { keys, metrics, .. } = &*self.shared;
+            keys.refresh(kid);
+            metrics.keys.stale.add((!keys.store_answers()).into());
         }
     }
 
@@ -278,7 +295,7 @@ impl Proxy {
             host,
             caller: _,
         } = admitted;
-        let counters = &live.routes[route.ix];
+        let (counters, keys) = (&live.routes[route.ix], &live.snapshot.keys);
         let spec = &route.pool.spec;
         let until = story.begun().mono + spec.total_timeout.get();
         busy.until(until);
@@ -292,11 +309,11 @@ impl Proxy {
             secure: conn.secure,
             host: &host,
             request_id: &story.id,
-            key_header: route
-                .methods
-                .iter()
-                .any(|method| matches!(method, Method::Key))
-                .then_some(&live.snapshot.keys.header),
+            keys: route.takes_keys().then_some(keys),
+        };
+        let target = match forwarding.keys {
+            Some(keys) => strip_query(target, keys),
+            None => target,
         };
         forward_request(&mut head.headers, head.version, &forwarding);
         head.uri = target.into();

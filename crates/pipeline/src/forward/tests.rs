@@ -1,3 +1,5 @@
+use std::sync::LazyLock;
+
 use super::*;
 
 fn headers(lines: &str) -> HeaderMap {
@@ -22,14 +24,14 @@ fn text(headers: &HeaderMap) -> String {
 }
 
 fn forwarding(request_id: &RequestId) -> Forwarding<'_> {
-    static KEY: HeaderName = HeaderName::from_static("x-api-key");
+    static KEYS: LazyLock<KeysSpec> = LazyLock::new(KeysSpec::default);
     Forwarding {
         client: "203.0.113.5".parse().unwrap(),
         through_trusted: false,
         secure: true,
         host: "api.example",
         request_id,
-        key_header: Some(&KEY),
+        keys: Some(&KEYS),
     }
 }
 

@@ -98,13 +98,11 @@ impl World {
             });
         });
         let text = minted.text.reveal().to_owned();
+        let digest = self.pepper.digest(&KeyText::parse(&text).unwrap());
         let record = KeyRecord {
-            kid: minted.kid,
-            digest: self.pepper.digest(&KeyText::parse(&text).unwrap()),
-            consumer: "acme".to_owned(),
             plan: plan.map(str::to_owned),
-            created_unix_secs: 0,
             expires_unix_secs: expires,
+            ..KeyRecord::new(minted.kid, digest, "acme", 0)
         };
         self.cache
             .fill(minted.kid, Some((Arc::new(record), false)), now().mono);
@@ -202,14 +200,7 @@ fn a_key_with_another_secret_is_not_accepted() {
     let world = world();
     let text = world.key(4, None, None);
     let kid = KeyText::parse(&text).unwrap().kid;
-    let record = KeyRecord {
-        kid,
-        digest: [0; 32],
-        consumer: String::new(),
-        plan: None,
-        created_unix_secs: 0,
-        expires_unix_secs: None,
-    };
+    let record = KeyRecord::new(kid, [0; 32], "", 0);
     world
         .cache
         .fill(kid, Some((Arc::new(record), false)), now().mono);
