@@ -25,12 +25,11 @@ fn venv(program: &str) -> String {
 }
 
 impl Dynamo {
-    /// Starts ministack. `None`, with a line in the report, if it is not installed and the
-    /// environment does not say that it must be.
+    /// Starts ministack.
     ///
     /// # Panics
-    /// If it does not start within 30 seconds.
-    pub async fn start() -> Option<Self> {
+    /// If it is not installed, or does not start within 30 seconds.
+    pub async fn start() -> Self {
         // It listens on all addresses: run tests where nobody else is.
         let addr = Ports::default().take();
         let started = Command::new(venv("ministack"))
@@ -39,14 +38,9 @@ impl Dynamo {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn();
-        let child = match started {
-            Ok(child) => child,
-            Err(_) if std::env::var_os("TIDEGATE_TEST_VENV").is_none() => {
-                crate::report("ministack is not installed: keys in DynamoDB were not tested.");
-                return None;
-            }
-            Err(error) => panic!("ministack does not start: {error}"),
-        };
+        let child = started.unwrap_or_else(|error| {
+            panic!("ministack does not start: {error} (`cargo xtask test` installs it; TIDEGATE_TEST_VENV says where it is)")
+        });
         let dynamo = Self {
             endpoint: format!("http://{addr}"),
             table: "tidegate-keys".to_owned(),
@@ -57,7 +51,7 @@ impl Dynamo {
             assert!(Instant::now() < deadline, "ministack does not listen");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        Some(dynamo)
+        dynamo
     }
 
     /// Ends it, and with it all it holds.

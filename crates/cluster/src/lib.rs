@@ -27,7 +27,7 @@ pub use codec::{DATAGRAM_MAX, Undecodable, decode, encode};
 pub use ledger::{Entry, EntryTooLarge, Ledger};
 pub use member::{Member, Seed};
 pub use message::{Heard, Message};
-pub use node::{Event, Node};
+pub use node::{Event, NEWS_BYTES_MAX, Node};
 pub use outbox::{Effect, Notice};
 pub use report::{NodeFacts, NodeReport};
 pub use resets::{RESETS_MAX, Reset};

@@ -3,7 +3,10 @@
 use std::error::Error;
 use std::fmt::Write;
 
+use aws_sdk_dynamodb::config::http::HttpResponse;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+
+use crate::clock;
 
 /// What went wrong, as an operator would mend it.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -18,7 +21,7 @@ pub enum Trouble {
     #[error("the endpoint cannot be reached: {0}")]
     Unreachable(String),
     /// AWS turns requests away because of this machine's clock.
-    #[error("this machine's clock is off, so signed requests are turned away: {0}")]
+    #[error("{0}, so signed requests are turned away: set it right (NTP)")]
     Clock(String),
     /// The store turns requests away for now.
     #[error("the store turns requests away for now: {0}")]
@@ -33,10 +36,9 @@ pub enum Trouble {
 
 impl Trouble {
     /// Judges an error by its code.
-    pub(crate) fn of<E, R>(error: SdkError<E, R>) -> Self
+    pub(crate) fn of<E>(error: SdkError<E, HttpResponse>) -> Self
     where
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
-        R: std::fmt::Debug + Send + Sync + 'static,
     {
         match &error {
             SdkError::ServiceError(service) => {
@@ -44,6 +46,7 @@ impl Trouble {
                 Self::of_code(
                     meta.code().unwrap_or("unknown"),
                     meta.message().unwrap_or(""),
+                    clock::ahead_secs(service.raw().headers().get("date")),
                 )
             }
             SdkError::ConstructionFailure(_) => Self::Credentials(chain(&error)),
@@ -59,15 +62,26 @@ impl Trouble {
         }
     }
 
-    fn of_code(code: &str, message: &str) -> Self {
+    /// `ahead_secs` is how far this machine's clock is ahead of the store's, if that said its time.
+    /// A signature is refused for a wrong clock under the same code as for a wrong secret, so the
+    /// two times decide.
+    fn of_code(code: &str, message: &str, ahead_secs: Option<i64>) -> Self {
         let text = format!("{code}: {message}");
-        let clock = ["Signature expired", "Signature not yet current"];
+        let clock_is_off = ahead_secs.is_some_and(|secs| secs.abs() > clock::SKEW_MAX_SECS);
         match code {
             "ResourceNotFoundException" => Self::NoTable,
             "ConditionalCheckFailedException" => Self::Exists,
-            "RequestExpired" | "RequestTimeTooSkewed" => Self::Clock(text),
-            _ if clock.iter().any(|words| message.contains(words)) => Self::Clock(text),
-            "UnrecognizedClientException"
+            "RequestExpired" | "RequestInTheFuture" | "RequestTimeTooSkewed" => {
+                Self::Clock(clock::sentence(ahead_secs))
+            }
+            "InvalidSignatureException" | "SignatureDoesNotMatch" | "AuthFailure"
+                if clock_is_off =>
+            {
+                Self::Clock(clock::sentence(ahead_secs))
+            }
+            "SignatureDoesNotMatch"
+            | "AuthFailure"
+            | "UnrecognizedClientException"
             | "InvalidSignatureException"
             | "IncompleteSignature"
             | "MissingAuthenticationToken"
@@ -102,16 +116,20 @@ mod tests {
 
     #[test]
     fn codes_are_judged_by_what_mends_them() {
-        let judged = |code, message| Trouble::of_code(code, message);
+        let judged = |code, message| Trouble::of_code(code, message, None);
         assert_eq!(judged("ResourceNotFoundException", ""), Trouble::NoTable);
         assert!(matches!(
             judged("UnrecognizedClientException", "token is invalid"),
             Trouble::Credentials(_)
         ));
-        assert!(matches!(
-            judged("InvalidSignatureException", "Signature expired: 2026"),
-            Trouble::Clock(_)
-        ));
+        let signed = |ahead| Trouble::of_code("InvalidSignatureException", "no match", ahead);
+        assert!(matches!(signed(None), Trouble::Credentials(_)));
+        assert!(matches!(signed(Some(20)), Trouble::Credentials(_)));
+        assert_eq!(
+            signed(Some(-600)).to_string(),
+            "this machine's clock is 600 s behind, so signed requests are turned away: set it right (NTP)"
+        );
+        assert!(matches!(judged("RequestExpired", ""), Trouble::Clock(_)));
         assert!(matches!(
             judged("ThrottlingException", ""),
             Trouble::Throttled(_)

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use tidegate_identity::{KeyId, KeyItem, KeyRecord};
+use tidegate_identity::{KeyId, KeyItem, KeyRecord, KeySecret};
 
 /// The partition key: the key's public part.
 pub(crate) const PK: &str = "pk";
@@ -13,7 +13,10 @@ pub(crate) const SK: &str = "sk";
 pub(crate) const KEY: &str = "KEY";
 /// The sort key of the revocation.
 pub(crate) const REVOKED: &str = "REVOKED";
-/// The record as JSON.
+/// The sort key of a further secret begins so; when it was made and the start of its digest follow.
+/// Read backwards, a key's items are: its revocation, its record, its secrets from the newest.
+pub(crate) const DIGEST: &str = "DIGEST#";
+/// The record, or the secret, as JSON.
 pub(crate) const RECORD: &str = "record";
 /// When, in seconds since the Unix epoch.
 pub(crate) const AT: &str = "at";
@@ -47,6 +50,17 @@ pub(crate) fn to_item(fact: &KeyItem) -> Result<Item, serde_json::Error> {
                 item.insert(TTL.to_owned(), number(ttl));
             }
         }
+        KeyItem::Secret(secret) => {
+            let made = secret.made_unix_secs;
+            let digest: String = secret.digest[..8]
+                .iter()
+                .map(|b| format!("{b:02x}"))
+                .collect();
+            let name = format!("{DIGEST}{made:020}#{digest}");
+            item.insert(SK.to_owned(), AttributeValue::S(name));
+            let json = serde_json::to_string(secret)?;
+            item.insert(RECORD.to_owned(), AttributeValue::S(json));
+        }
         KeyItem::Revoked { at_unix_secs, .. } => {
             item.insert(SK.to_owned(), text(REVOKED));
             item.insert(LOG.to_owned(), text(LOG_REVOKED));
@@ -74,6 +88,10 @@ pub(crate) fn fact(
             kid,
             at_unix_secs: at.and_then(|at| at.parse().ok()).unwrap_or(0),
         }),
+        sk if sk.starts_with(DIGEST) => {
+            let secret: KeySecret = serde_json::from_str(record?).ok()?;
+            (secret.kid == kid).then_some(KeyItem::Secret(secret))
+        }
         _ => None,
     }
 }
@@ -91,12 +109,9 @@ mod tests {
 
     fn record() -> KeyRecord {
         KeyRecord {
-            kid: "abcdefghij".parse().unwrap(),
-            digest: [7; 32],
-            consumer: "acme".to_owned(),
             plan: Some("gold".to_owned()),
-            created_unix_secs: 5,
             expires_unix_secs: Some(9),
+            ..KeyRecord::new("abcdefghij".parse().unwrap(), [7; 32], "acme", 5)
         }
     }
 
@@ -108,6 +123,12 @@ mod tests {
                 kid: record().kid,
                 at_unix_secs: 8,
             },
+            KeyItem::Secret(KeySecret {
+                made_unix_secs: 7,
+                digest: [8; 32],
+                kid: record().kid,
+                previous_until_unix_secs: 9,
+            }),
         ];
         for fact in facts {
             assert_eq!(from_item(&to_item(&fact).unwrap()), Some(fact));

@@ -4,6 +4,7 @@
 //! that is only ever added ([`layout`]): no write of the key's record, wherever and whenever, can
 //! undo it. One node a region follows the table's stream ([`Tail`]); [`Table`] answers the rest.
 
+mod clock;
 mod error;
 mod init;
 mod layout;

@@ -143,7 +143,7 @@ impl Tail {
                 .limit(RECORDS_MAX)
                 .send()
                 .await
-                .map_err(Trouble::of::<GetRecordsError, _>)?;
+                .map_err(Trouble::of::<GetRecordsError>)?;
             changes.extend(answer.records().iter().filter_map(change));
             match answer.next_shard_iterator {
                 Some(next) => {

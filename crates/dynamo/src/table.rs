@@ -1,5 +1,6 @@
 //! The table: fetch, add, list, and the log of revocations.
 
+use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -8,12 +9,15 @@ use aws_config::{BehaviorVersion, Region};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::types::AttributeValue;
-use tidegate_identity::{DynamoSpec, KeyId, KeyItem};
+use tidegate_identity::{DynamoSpec, KeyId, KeyItem, KeyRecord, KeySecret};
 use tidegate_keystore::{FetchError, KeySource, Stored};
 
 use crate::Trouble;
 use crate::layout::{AT, INDEX, Item, LOG, LOG_REVOKED, PK, from_item, to_item};
 
+/// Items of one key that are read: its revocation, its record and its newest secrets, of which two
+/// may count.
+const ITEMS_OF_A_KEY: i32 = 8;
 /// Items asked for at a time.
 const PAGE: i32 = 1_000;
 /// Pages of a list at most: a million items.
@@ -95,7 +99,7 @@ impl Table {
         }
     }
 
-    /// What the table knows of a key: its record and its revocation come in one answer.
+    /// What the table knows of a key: its record, its secrets and its revocation come in one answer.
     ///
     /// # Errors
     /// [`Trouble`].
@@ -107,11 +111,16 @@ impl Table {
             .key_condition_expression("pk = :kid")
             .expression_attribute_values(":kid", AttributeValue::S(kid.to_string()))
             .consistent_read(true)
-            .limit(8)
+            .scan_index_forward(false)
+            .limit(ITEMS_OF_A_KEY)
             .send()
             .await
             .map_err(Trouble::of)?;
-        Ok(stored(answer.items().iter().filter_map(from_item)))
+        let mut facts = Facts::default();
+        for fact in answer.items().iter().filter_map(from_item) {
+            facts.add(fact);
+        }
+        Ok(facts.stored())
     }
 
     /// All keys, oldest first.
@@ -119,7 +128,7 @@ impl Table {
     /// # Errors
     /// [`Trouble`]; also if there are more than can be listed.
     pub async fn list(&self) -> Result<Vec<Stored>, Trouble> {
-        let (mut created, mut revoked) = (Vec::new(), std::collections::BTreeSet::new());
+        let mut keys: BTreeMap<KeyId, Facts> = BTreeMap::new();
         let mut from: Option<Item> = None;
         for _ in 0..PAGES_MAX {
             let page = self
@@ -132,21 +141,13 @@ impl Table {
                 .await
                 .map_err(Trouble::of)?;
             for fact in page.items().iter().filter_map(from_item) {
-                match fact {
-                    KeyItem::Created(record) => created.push(Arc::new(record)),
-                    KeyItem::Revoked { kid, .. } => {
-                        revoked.insert(kid);
-                    }
-                }
+                keys.entry(fact.kid()).or_default().add(fact);
             }
             from = page.last_evaluated_key;
             if from.is_none() {
-                created.sort_by_key(|record| (record.created_unix_secs, record.kid));
-                let keys = created.into_iter().map(|record| Stored {
-                    revoked: revoked.contains(&record.kid),
-                    record,
-                });
-                return Ok(keys.collect());
+                let mut keys: Vec<Stored> = keys.into_values().filter_map(Facts::stored).collect();
+                keys.sort_by_key(|key| (key.record.created_unix_secs, key.record.kid));
+                return Ok(keys);
             }
         }
         Err(Trouble::Other(
@@ -201,15 +202,31 @@ impl Table {
     }
 }
 
-fn stored(facts: impl Iterator<Item = KeyItem>) -> Option<Stored> {
-    let (mut record, mut revoked) = (None, false);
-    for fact in facts {
+/// What was found of one key, in any order.
+#[derive(Default)]
+struct Facts {
+    record: Option<KeyRecord>,
+    secrets: Vec<KeySecret>,
+    revoked: bool,
+}
+
+impl Facts {
+    fn add(&mut self, fact: KeyItem) {
         match fact {
-            KeyItem::Created(found) => record = Some(Arc::new(found)),
-            KeyItem::Revoked { .. } => revoked = true,
+            KeyItem::Created(record) => self.record = Some(record),
+            KeyItem::Secret(secret) => self.secrets.push(secret),
+            KeyItem::Revoked { .. } => self.revoked = true,
         }
     }
-    record.map(|record| Stored { record, revoked })
+
+    /// `None` if there is no record: whatever else there is tells nothing yet.
+    fn stored(self) -> Option<Stored> {
+        let record = self.record?.with_secrets(self.secrets);
+        Some(Stored {
+            record: Arc::new(record),
+            revoked: self.revoked,
+        })
+    }
 }
 
 impl KeySource for Table {

@@ -205,6 +205,7 @@ pub(crate) fn start(options: Options) -> Result<Running, String> {
             tasks.spawn("key stream", follow);
             let repair = key_tail::repair(Arc::clone(&services), remote.table.clone());
             tasks.spawn("key log", repair);
+            tasks.spawn("key settling", key_tail::settle(Arc::clone(&services)));
         }
         tasks.spawn("seeds", reseed(Arc::clone(&services), names));
         let admin = admin::serve(admin_listener, Arc::clone(&services))
@@ -257,7 +258,9 @@ fn share(
         Arc::clone(metrics),
         clock,
         control.handle().clone(),
-        Guard::new(loaded.world.keys.cache.lookups_per_second),
+        store
+            .is_shared()
+            .then(|| Guard::new(loaded.world.keys.cache.lookups_per_second)),
     );
     let cluster = cluster.clone();
     Ok(Arc::new(Shared {

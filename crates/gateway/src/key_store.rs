@@ -113,6 +113,11 @@ async fn keep_copies(
 }
 
 impl KeyStore {
+    /// Whether all regions share it.
+    pub(crate) const fn is_shared(&self) -> bool {
+        matches!(self, Self::Dynamo(_))
+    }
+
     /// The file of this node.
     fn file(&self) -> &Embedded {
         match self {
@@ -121,26 +126,54 @@ impl KeyStore {
         }
     }
 
-    /// Keeps facts that were made here, where all regions will find them.
-    pub(crate) async fn add(&self, facts: Vec<KeyItem>) -> Result<(), FetchError> {
-        if let Self::Dynamo(remote) = self {
-            for fact in &facts {
-                remote.table.add(fact).await.map_err(failed)?;
+    /// Keeps a fact that was made here, where all regions will find it.
+    pub(crate) async fn add(&self, fact: KeyItem) -> Result<(), FetchError> {
+        match self {
+            Self::Embedded(file) => {
+                let file = file.clone();
+                blocking(move || file.keep(&[fact])).await.map(|_| ())
             }
+            Self::Dynamo(remote) => remote.table.add(&fact).await.map(|_| ()).map_err(failed),
         }
-        self.keep(facts).await
     }
 
-    /// Keeps facts that others told of.
-    pub(crate) async fn keep(&self, mut facts: Vec<KeyItem>) -> Result<(), FetchError> {
-        if matches!(self, Self::Dynamo(_)) {
-            facts.retain(|fact| matches!(fact, KeyItem::Revoked { .. }));
+    /// Keeps facts that other nodes told of. With a table those are revocations, which it may not
+    /// have yet.
+    pub(crate) async fn keep_told(&self, facts: Vec<KeyItem>) -> Result<(), FetchError> {
+        let file = self.file().clone();
+        match self {
+            Self::Embedded(_) => blocking(move || file.keep(&facts)).await.map(|_| ()),
+            Self::Dynamo(_) => blocking(move || file.keep_unstored(&facts)).await,
+        }
+    }
+
+    /// Keeps revocations that the table holds.
+    pub(crate) async fn keep_stored(&self, mut facts: Vec<KeyItem>) -> Result<(), FetchError> {
+        facts.retain(|fact| matches!(fact, KeyItem::Revoked { .. }));
+        if facts.is_empty() {
+            return Ok(());
         }
         let file = self.file().clone();
-        blocking(move || file.keep(&facts)).await.map(|_| ())
+        blocking(move || {
+            file.keep(&facts)?;
+            let kids: Vec<KeyId> = facts.iter().map(KeyItem::kid).collect();
+            file.stored(&kids)
+        })
+        .await
     }
 
-    /// Whether nodes shall tell each other of this fact. With a table only revocations are told:
+    /// Revocations that the table is not known to hold.
+    pub(crate) async fn unstored(&self) -> Result<Vec<KeyItem>, FetchError> {
+        let file = self.file().clone();
+        blocking(move || file.unstored()).await
+    }
+
+    /// How many there are.
+    pub(crate) fn unstored_len(&self) -> u64 {
+        self.file().unstored_len().unwrap_or_default()
+    }
+
+    /// Whether all nodes shall keep this fact in their ledgers. With a table only revocations are:
     /// they may not wait for it.
     pub(crate) const fn is_told(&self, fact: &KeyItem) -> bool {
         matches!(

@@ -33,7 +33,8 @@ const LOG_STALE: Duration = Duration::from_secs(120);
 pub(crate) struct TailState {
     elected: AtomicBool,
     lag_ms: AtomicU64,
-    /// When the log was last read to its end, in nanoseconds of the monotonic clock.
+    /// When the log was last read to its end, in nanoseconds of the monotonic clock; zero if it
+    /// never was.
     log_read: AtomicU64,
 }
 
@@ -48,14 +49,17 @@ impl TailState {
         Duration::from_millis(self.lag_ms.load(Ordering::Relaxed))
     }
 
-    /// How long ago the log was read.
-    pub(crate) fn log_age(&self, now: Mono) -> Duration {
-        now.since(Mono::from_nanos(self.log_read.load(Ordering::Relaxed)))
+    /// How long ago the log was read; `None` if it never was.
+    pub(crate) fn log_age(&self, now: Mono) -> Option<Duration> {
+        match self.log_read.load(Ordering::Relaxed) {
+            0 => None,
+            at => Some(now.since(Mono::from_nanos(at))),
+        }
     }
 
     /// Whether a revocation may have been missed.
     pub(crate) fn stale(&self, now: Mono) -> bool {
-        self.log_age(now) > LOG_STALE
+        self.log_age(now).is_none_or(|age| age > LOG_STALE)
     }
 }
 
@@ -130,11 +134,20 @@ async fn hand_on(services: &Services, changes: Vec<Change>) {
     }
 }
 
-/// Reads the recent log of revocations again and again, until the process ends.
+/// Reads the recent log of revocations again and again, until the process ends. What this node knows
+/// beyond it is then brought there by the node that follows the stream: it was told while the table
+/// could not be reached, and whoever told may be gone.
 pub(crate) async fn repair(services: Arc<Services>, table: Table) {
     loop {
-        let pause = match read_log(&services, &table).await {
-            Ok(()) => LOG_EVERY,
+        let read = read_log(&services, &table).await;
+        services.shared.keys.note(read.is_ok());
+        let pause = match read {
+            Ok(()) => {
+                if services.tail.elected() {
+                    store_told(&services, true).await;
+                }
+                LOG_EVERY
+            }
             Err(trouble) => {
                 services.metrics.keys.tail_reads[1].add(1);
                 tracing::debug!(%trouble, "The log of revocations cannot be read.");
@@ -142,6 +155,21 @@ pub(crate) async fn repair(services: Arc<Services>, table: Table) {
             }
         };
         tokio::time::sleep(pause).await;
+    }
+}
+
+/// Brings revocations that were made here into the table once it can be reached, until the process
+/// ends.
+pub(crate) async fn settle(services: Arc<Services>) {
+    loop {
+        tokio::time::sleep(RETRY).await;
+        store_told(&services, false).await;
+    }
+}
+
+async fn store_told(services: &Services, all: bool) {
+    if let Err(error) = services.keys.store_told(all).await {
+        tracing::debug!(%error, "Revocations that were told cannot be stored yet.");
     }
 }
 

@@ -1,49 +1,16 @@
 //! Making, listing and revoking keys: the store, the cache and the cluster's ledger, kept in step.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use serde::{Deserialize, Serialize};
-use tidegate_cluster::{Entry, Event, Node};
-use tidegate_identity::{KeyCache, KeyId, KeyItem, KeyRecord, KeyText, Minted, Pepper};
-use tidegate_keystore::{FetchError, Stored};
-use tidegate_model::{Secret, Wall};
+use tidegate_cluster::{Entry, Event, NEWS_BYTES_MAX, Node};
+use tidegate_identity::{KeyCache, KeyId, KeyItem, KeyRecord, Lookup, Pepper};
+use tidegate_keystore::FetchError;
+use tidegate_model::Secret;
 use tidegate_runtime::{Clock, Handle};
 
+use crate::key_record::{ListedKey, NewKey, listed, mint, rotated};
 use crate::key_store::KeyStore;
-
-/// Names of consumers and plans in records.
-const NAME_LEN_MAX: usize = 128;
-
-/// What is asked for when a key is made.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct NewKey {
-    pub(crate) consumer: String,
-    #[serde(default)]
-    pub(crate) plan: Option<String>,
-    /// From now.
-    #[serde(default)]
-    pub(crate) expires_in_secs: Option<u64>,
-}
-
-/// A key as it is listed: nothing that opens anything.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub(crate) struct ListedKey {
-    pub(crate) kid: KeyId,
-    pub(crate) consumer: String,
-    pub(crate) plan: Option<String>,
-    pub(crate) state: KeyState,
-    pub(crate) created_unix_secs: u64,
-    pub(crate) expires_unix_secs: Option<u64>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum KeyState {
-    Active,
-    Revoked,
-    Expired,
-}
 
 /// Why a key was not made or revoked.
 #[derive(Debug)]
@@ -56,60 +23,6 @@ pub(crate) enum KeyError {
     Store(FetchError),
 }
 
-/// A new record and the key that opens it.
-pub(crate) fn mint(
-    new: NewKey,
-    env: &str,
-    pepper: &Pepper,
-    now: Wall,
-) -> Result<(KeyRecord, Secret), KeyError> {
-    let named = |name: &str| {
-        !name.is_empty() && name.len() <= NAME_LEN_MAX && !name.contains(char::is_control)
-    };
-    if !named(&new.consumer) || !new.plan.as_deref().is_none_or(named) {
-        return Err(KeyError::Wrong(format!(
-            "a consumer and a plan have 1 to {NAME_LEN_MAX} plain characters"
-        )));
-    }
-    let Minted { kid, text } = Minted::new(env, &mut tidegate_runtime::fill);
-    let key = KeyText::parse(text.reveal()).expect("a key that was just made");
-    let record = KeyRecord {
-        kid,
-        digest: pepper.digest(&key),
-        consumer: new.consumer,
-        plan: new.plan,
-        created_unix_secs: now.unix_secs(),
-        expires_unix_secs: new
-            .expires_in_secs
-            .map(|secs| now.unix_secs().saturating_add(secs)),
-    };
-    Ok((record, text))
-}
-
-/// How a key is listed.
-pub(crate) fn listed(stored: &Stored, now: Wall) -> ListedKey {
-    let KeyRecord {
-        kid,
-        consumer,
-        plan,
-        created_unix_secs,
-        expires_unix_secs,
-        ..
-    } = &*stored.record;
-    ListedKey {
-        kid: *kid,
-        consumer: consumer.clone(),
-        plan: plan.clone(),
-        state: match (stored.revoked, stored.record.expired(now)) {
-            (true, _) => KeyState::Revoked,
-            (false, true) => KeyState::Expired,
-            (false, false) => KeyState::Active,
-        },
-        created_unix_secs: *created_unix_secs,
-        expires_unix_secs: *expires_unix_secs,
-    }
-}
-
 /// The keys of a running node.
 #[derive(Clone, Debug)]
 pub(crate) struct Keys {
@@ -118,6 +31,17 @@ pub(crate) struct Keys {
     pepper: Pepper,
     cluster: Handle<Node>,
     clock: Clock,
+    /// Keys that were revoked here and that the shared store does not have yet.
+    own: Arc<Mutex<BTreeSet<KeyId>>>,
+}
+
+/// How far a revocation has come.
+#[derive(Debug)]
+pub(crate) enum Revoked {
+    /// All nodes are told, and the store has it.
+    Stored,
+    /// All nodes are told, and keep it; the store does not have it yet, and why.
+    Told(String),
 }
 
 impl Keys {
@@ -134,6 +58,7 @@ impl Keys {
             pepper,
             cluster,
             clock,
+            own: Arc::default(),
         }
     }
 
@@ -144,25 +69,108 @@ impl Keys {
         env: &str,
     ) -> Result<(KeyRecord, Secret), KeyError> {
         let (record, text) = mint(new, env, &self.pepper, self.clock.now().wall)?;
-        self.record(vec![KeyItem::Created(record.clone())]).await?;
+        self.add(KeyItem::Created(record.clone())).await?;
         Ok((record, text))
     }
 
-    /// Revokes a key here at once, and everywhere as fast as news travels.
-    pub(crate) async fn revoke(&self, kid: KeyId) -> Result<(), KeyError> {
-        if self
-            .store
-            .get(kid)
-            .await
-            .map_err(KeyError::Store)?
-            .is_none()
-        {
+    /// Gives a key a further secret. The one before it goes on for `overlap_secs`.
+    pub(crate) async fn rotate(
+        &self,
+        kid: KeyId,
+        overlap_secs: u64,
+        env: &str,
+    ) -> Result<Secret, KeyError> {
+        let stored = self.store.get(kid).await.map_err(KeyError::Store)?;
+        let stored = stored.ok_or(KeyError::Unknown)?;
+        let now = self.clock.now().wall;
+        let (secret, text) = rotated(&stored, overlap_secs, env, &self.pepper, now)?;
+        self.add(KeyItem::Secret(secret)).await?;
+        Ok(text)
+    }
+
+    /// A key as it is listed.
+    pub(crate) async fn show(&self, kid: KeyId) -> Result<ListedKey, KeyError> {
+        let stored = self.store.get(kid).await.map_err(KeyError::Store)?;
+        let stored = stored.ok_or(KeyError::Unknown)?;
+        Ok(listed(&stored, self.clock.now().wall))
+    }
+
+    /// Revokes a key here at once, and everywhere as fast as news travels. Neither waits for the
+    /// store: it may be down.
+    pub(crate) async fn revoke(&self, kid: KeyId) -> Result<Revoked, KeyError> {
+        if !self.may_exist(kid).await? {
             return Err(KeyError::Unknown);
         }
-        self.cache.revoke(kid, self.clock.mono());
         let at_unix_secs = self.clock.now().wall.unix_secs();
-        self.record(vec![KeyItem::Revoked { kid, at_unix_secs }])
-            .await
+        let item = KeyItem::Revoked { kid, at_unix_secs };
+        let items = vec![item.clone()];
+        self.revoke_cached(&items);
+        self.tell(&items).await;
+        // First the file: should this process end now, the revocation is found there.
+        let kept = self.store.keep_told(items).await;
+        match kept.and(self.store.add(item.clone()).await) {
+            Ok(()) => {
+                self.keep_stored(vec![item]).await;
+                Ok(Revoked::Stored)
+            }
+            Err(error) => {
+                tracing::warn!(%kid, %error, "A revocation is told to all nodes, but not stored yet.");
+                self.own
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .insert(kid);
+                Ok(Revoked::Told(error.to_string()))
+            }
+        }
+    }
+
+    /// Whether there may be such a key. A store that does not answer does not say that there is
+    /// none.
+    async fn may_exist(&self, kid: KeyId) -> Result<bool, KeyError> {
+        let known = match self.cache.lookup(&kid, self.clock.mono()) {
+            Lookup::Known(_) | Lookup::Refresh(_) | Lookup::Revoked => true,
+            Lookup::Ask { stale } => stale.is_some(),
+            Lookup::Unknown => false,
+        };
+        if known {
+            return Ok(true);
+        }
+        match self.store.get(kid).await {
+            Ok(found) => Ok(found.is_some()),
+            Err(error) if self.store.is_shared() => {
+                tracing::warn!(%kid, %error, "A key is revoked without knowing whether it exists.");
+                Ok(true)
+            }
+            Err(error) => Err(KeyError::Store(error)),
+        }
+    }
+
+    /// Brings revocations into the shared store that it may not have: those that were made here, or
+    /// all of which this node knows.
+    pub(crate) async fn store_told(&self, all: bool) -> Result<(), FetchError> {
+        let own = self
+            .own
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        if own.is_empty() && !all {
+            return Ok(());
+        }
+        for item in self.store.unstored().await? {
+            if all || own.contains(&item.kid()) {
+                self.store.add(item.clone()).await?;
+                tracing::info!(kid = %item.kid(), "A revocation that was told is now stored as well.");
+                self.keep_stored(vec![item]).await;
+            }
+        }
+        let mut waiting = self.own.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.retain(|kid| !own.contains(kid));
+        Ok(())
+    }
+
+    /// How many revocations the shared store is not known to have.
+    pub(crate) fn unstored(&self) -> u64 {
+        self.store.unstored_len()
     }
 
     pub(crate) async fn list(&self) -> Result<Vec<ListedKey>, KeyError> {
@@ -171,49 +179,69 @@ impl Keys {
         Ok(keys.iter().map(|stored| listed(stored, now)).collect())
     }
 
-    /// Keeps facts that were made here, and tells all nodes.
-    async fn record(&self, items: Vec<KeyItem>) -> Result<(), KeyError> {
-        self.revoke_cached(&items);
-        // Word of a revocation goes out even if the store cannot be written to.
-        let entries = self.told(&items);
-        self.cluster.send(Event::Record(entries)).await;
-        let result = self.store.add(items.clone()).await;
-        if result.is_ok() {
-            self.cache_created(&items);
-        }
-        result.map_err(KeyError::Store)
+    /// Keeps a fact that was made here. Only what the store has is told.
+    async fn add(&self, item: KeyItem) -> Result<(), KeyError> {
+        self.store
+            .add(item.clone())
+            .await
+            .map_err(KeyError::Store)?;
+        let items = vec![item];
+        self.apply(&items);
+        self.tell(&items).await;
+        Ok(())
     }
 
-    /// Facts that the table told of, for this node and its mates. What was known already is not
-    /// told again: the ledger sees to that.
+    /// Facts that the shared store told of, for this node and its mates. What was known already is
+    /// not told again: the ledger sees to that.
     pub(crate) async fn heard(&self, items: Vec<KeyItem>) {
-        self.revoke_cached(&items);
-        self.cache_created(&items);
-        let entries = self.told(&items);
-        self.cluster.send(Event::Record(entries)).await;
-        self.keep(items).await;
+        self.apply(&items);
+        self.tell(&items).await;
+        self.keep_stored(items).await;
     }
 
-    fn told(&self, items: &[KeyItem]) -> Vec<Entry> {
-        let told = items.iter().filter(|item| self.store.is_told(item));
-        told.filter_map(entry).collect()
-    }
-
-    async fn keep(&self, items: Vec<KeyItem>) {
-        if let Err(error) = self.store.keep(items).await {
-            tracing::error!(%error, "Keys that others told of cannot be kept; they count until this node stops.");
+    /// Tells other nodes: what ledgers keep goes to all, and of the rest the nodes of this region
+    /// are told that something about these keys has changed.
+    async fn tell(&self, items: &[KeyItem]) {
+        let (told, rest): (Vec<&KeyItem>, _) =
+            items.iter().partition(|item| self.store.is_told(item));
+        let entries: Vec<Entry> = told.into_iter().filter_map(entry).collect();
+        if !entries.is_empty() {
+            self.cluster.send(Event::Record(entries)).await;
+        }
+        let kids: Vec<KeyId> = rest.into_iter().map(KeyItem::kid).collect();
+        for news in news(&kids) {
+            self.cluster.send(Event::News(news)).await;
         }
     }
 
-    fn cache_created(&self, items: &[KeyItem]) {
+    /// Keys that have changed, as a mate says.
+    pub(crate) fn hear_news(&self, news: &[u8]) {
+        let now = self.clock.mono();
+        for kid in kids_of(news) {
+            self.cache.changed(&kid, now);
+        }
+    }
+
+    async fn keep_stored(&self, items: Vec<KeyItem>) {
+        if let Err(error) = self.store.keep_stored(items).await {
+            tracing::error!(%error, "Revocations cannot be kept in this node's file.");
+        }
+    }
+
+    /// Lets the cache know. That does not wait for the disk.
+    fn apply(&self, items: &[KeyItem]) {
+        let now = self.clock.mono();
+        self.revoke_cached(items);
         for item in items {
-            if let KeyItem::Created(record) = item {
-                self.cache.created(record, self.clock.mono());
+            match item {
+                KeyItem::Created(record) => self.cache.created(record, now),
+                KeyItem::Secret(secret) => self.cache.changed(&secret.kid, now),
+                KeyItem::Revoked { .. } => {}
             }
         }
     }
 
-    /// Refuses revoked keys from now on. That does not wait for the disk.
+    /// Refuses revoked keys from now on.
     fn revoke_cached(&self, items: &[KeyItem]) {
         for item in items {
             if let KeyItem::Revoked { kid, .. } = item {
@@ -229,8 +257,11 @@ impl Keys {
             .filter_map(|entry| serde_json::from_slice(entry.bytes()).ok())
             .collect();
         self.revoke_cached(&items);
-        self.cache_created(&items);
-        self.keep(items).await;
+        if let Err(error) = self.store.keep_told(items.clone()).await {
+            tracing::error!(%error, "Keys that others told of cannot be kept; they count until this node stops.");
+        }
+        // Afterwards: a key that has changed is looked for in the file.
+        self.apply(&items);
     }
 
     /// All facts of the store, as entries of the ledger.
@@ -246,4 +277,37 @@ impl Keys {
 
 fn entry(item: &KeyItem) -> Option<Entry> {
     Entry::new(serde_json::to_vec(item).ok()?).ok()
+}
+
+/// Identifiers of keys side by side, in parts of a bounded size.
+fn news(kids: &[KeyId]) -> impl Iterator<Item = Vec<u8>> {
+    let part = NEWS_BYTES_MAX / size_of::<KeyId>();
+    kids.chunks(part)
+        .map(|kids| kids.iter().flat_map(KeyId::as_bytes).copied().collect())
+}
+
+/// What is no identifier is dropped.
+fn kids_of(news: &[u8]) -> impl Iterator<Item = KeyId> {
+    let texts = news.chunks_exact(size_of::<KeyId>());
+    texts.filter_map(|text| std::str::from_utf8(text).ok()?.parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn news_names_keys_in_parts_and_rubbish_is_dropped() {
+        let kids: Vec<KeyId> = (0..1_000)
+            .map(|n| format!("{n:010}").parse().unwrap())
+            .collect();
+        let parts: Vec<Vec<u8>> = news(&kids).collect();
+        assert!(parts.len() > 1 && parts.iter().all(|part| part.len() <= NEWS_BYTES_MAX));
+        let read: Vec<KeyId> = parts.iter().flat_map(|part| kids_of(part)).collect();
+        assert_eq!(read, kids);
+        assert_eq!(
+            kids_of(b"_________/0000000001abc").collect::<Vec<_>>(),
+            [kids[1]]
+        );
+    }
 }

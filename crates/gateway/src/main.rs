@@ -12,6 +12,7 @@ mod data;
 mod drain;
 mod effects;
 mod files;
+mod key_record;
 mod key_store;
 mod key_tail;
 mod keys;

@@ -155,9 +155,14 @@ impl Minted {
     pub fn new(env: &str, entropy: &mut dyn FnMut(&mut [u8])) -> Self {
         let mut kid = [0; KID_LEN];
         digits(&mut kid, entropy);
+        Self::again(env, KeyId(kid), entropy)
+    }
+
+    /// Makes a further secret for a key.
+    #[must_use]
+    pub fn again(env: &str, kid: KeyId, entropy: &mut dyn FnMut(&mut [u8])) -> Self {
         let mut secret = Zeroizing::new([0; SECRET_LEN]);
         digits(&mut *secret, entropy);
-        let kid = KeyId(kid);
         let secret = std::str::from_utf8(&*secret).expect("base-62 digits are ASCII");
         let body = Zeroizing::new(format!("{PREFIX}_{env}_{kid}_{secret}"));
         let check = checksum(&body);

@@ -128,9 +128,11 @@ catalog! {
     KEY_TAIL_ELECTED = Gauge "tidegate_key_tail_elected" [];
     /// How long the last change was under way from the key table to this node, if it follows.
     KEY_TAIL_LAG_SECONDS = Gauge "tidegate_key_tail_lag_seconds" [];
-    /// How long ago this node last read the whole recent log of revocations.
+    /// How long ago this node last read the whole recent log of revocations; absent before it did.
     KEY_LOG_AGE_SECONDS = Gauge "tidegate_key_log_age_seconds" [];
-    /// Whether that is longer ago than two minutes, so that a revocation may have been missed.
+    /// Revocations that this node heard of and has not yet seen in the key table.
+    KEYS_UNSTORED = Gauge "tidegate_key_revocations_unstored" [];
+    /// Whether that log was never read or longer ago than two minutes: a revocation may be missed.
     KEYS_STALE = Gauge "tidegate_keys_stale" [];
     /// Tokens by what came of them: found in the cache, verified, or why not.
     TOKENS = Counter "tidegate_tokens" ["authenticator", "result"];

@@ -9,7 +9,8 @@ use serde_json::json;
 use tidegate_identity::KeyId;
 
 use super::{Shared, problem};
-use crate::keys::{KeyError, NewKey, listed};
+use crate::key_record::{NewKey, listed};
+use crate::keys::{KeyError, Revoked};
 
 pub(super) async fn list(State(services): State<Shared>) -> Response {
     match services.keys.list().await {
@@ -62,9 +63,14 @@ pub(super) async fn revoke(State(services): State<Shared>, Path(kid): Path<Strin
         );
     };
     match services.keys.revoke(kid).await {
-        Ok(()) => {
-            tracing::info!(target: "audit", action = "key_revoke", %kid, "A key was revoked.");
-            StatusCode::NO_CONTENT.into_response()
+        Ok(how) => {
+            tracing::info!(target: "audit", action = "key_revoke", %kid, ?how, "A key was revoked.");
+            match how {
+                Revoked::Stored => StatusCode::NO_CONTENT.into_response(),
+                Revoked::Told(why) => {
+                    (StatusCode::ACCEPTED, Json(json!({ "not_stored": why }))).into_response()
+                }
+            }
         }
         Err(error) => failed(&error),
     }

@@ -178,8 +178,11 @@ fn add_tail(scrape: &mut Scrape, services: &Services) {
         let lag = tail.lag().as_secs_f64();
         scrape.gauge(&catalog::KEY_TAIL_LAG_SECONDS, &[], lag);
     }
-    let age = tail.log_age(now).as_secs_f64();
-    scrape.gauge(&catalog::KEY_LOG_AGE_SECONDS, &[], age);
+    if let Some(age) = tail.log_age(now) {
+        scrape.gauge(&catalog::KEY_LOG_AGE_SECONDS, &[], age.as_secs_f64());
+    }
+    let unstored = services.keys.unstored();
+    scrape.gauge(&catalog::KEYS_UNSTORED, &[], unstored as f64);
     scrape.gauge(&catalog::KEYS_STALE, &[], flag(tail.stale(now)));
 }
 

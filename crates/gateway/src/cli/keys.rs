@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use comfy_table::Table;
-use hyper::Method;
+use hyper::{Method, StatusCode};
 use serde::Deserialize;
 use tidegate_identity::{KeyId, KeyItem, KeyStoreSpec};
 use tidegate_keystore::Stored;
@@ -15,7 +15,8 @@ use super::client::Target;
 use super::{Outcome, block_on, columns};
 use crate::data::DataFolder;
 use crate::files::load_folder;
-use crate::keys::{KeyError, KeyState, ListedKey, NewKey, listed, mint};
+use crate::key_record::{ListedKey, NewKey, listed, mint};
+use crate::keys::KeyError;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -76,6 +77,12 @@ enum Command {
     },
 }
 
+/// A revocation that the store does not have yet.
+#[derive(Deserialize)]
+struct Told {
+    not_stored: String,
+}
+
 #[derive(Deserialize)]
 struct Created {
     key: String,
@@ -108,6 +115,7 @@ pub(crate) fn run(args: Args) -> Outcome {
                 consumer,
                 plan,
                 expires_in_secs,
+                ..NewKey::default()
             })?;
             if quiet {
                 anstream::println!("{}", created.key);
@@ -141,8 +149,15 @@ pub(crate) fn run(args: Args) -> Outcome {
             let kid: KeyId = kid
                 .parse()
                 .map_err(|_| "that is no key's identifier: it has 10 letters and digits")?;
-            place.revoke(kid)?;
-            anstream::println!("{kid} is revoked.");
+            match place.revoke(kid)? {
+                None => anstream::println!("{kid} is revoked."),
+                Some(why) => {
+                    anstream::println!("{kid} is revoked: all nodes are told, and refuse it.");
+                    anstream::eprintln!(
+                        "warning: the store does not have the revocation yet ({why}). The nodes keep it and bring it there."
+                    );
+                }
+            }
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -211,15 +226,19 @@ impl Place {
         }
     }
 
-    fn revoke(&self, kid: KeyId) -> Result<(), String> {
+    /// Returns why the store does not have it yet, if so.
+    fn revoke(&self, kid: KeyId) -> Result<Option<String>, String> {
         match self {
             Self::Node(target) => block_on(async {
-                target
-                    .ask(Method::POST, &format!("/keys/{kid}/revoke"), None)
-                    .await?
-                    .good()
+                let path = format!("/keys/{kid}/revoke");
+                let answer = target.ask(Method::POST, &path, None).await?;
+                if answer.status == StatusCode::ACCEPTED {
+                    let told: Told = answer.document()?;
+                    return Ok(Some(told.not_stored));
+                }
+                answer.good().map(|()| None)
             }),
-            Self::Offline(offline) => offline.revoke(kid),
+            Self::Offline(offline) => offline.revoke(kid).map(|()| None),
         }
     }
 }
@@ -307,16 +326,11 @@ fn table(keys: &[ListedKey]) -> Table {
     let date = |secs: u64| Wall::from_unix_secs(secs).to_string()[..16].replace('T', " ");
     let mut table = columns(["KID", "CONSUMER", "PLAN", "STATE", "MADE", "ENDS"]);
     for key in keys {
-        let state = match key.state {
-            KeyState::Active => "active",
-            KeyState::Revoked => "revoked",
-            KeyState::Expired => "expired",
-        };
         table.add_row([
             key.kid.to_string(),
             key.consumer.clone(),
             key.plan.clone().unwrap_or_else(|| "-".to_owned()),
-            state.to_owned(),
+            key.state.label().to_owned(),
             date(key.created_unix_secs),
             key.expires_unix_secs
                 .map_or_else(|| "never".to_owned(), date),
