@@ -1,19 +1,21 @@
 //! Keys in a DynamoDB table: an emulator as another process, real nodes, the real stream.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use harness::{Behaviour, Client, Dynamo, Node, Service, WorldText, tidegate};
+use harness::{
+    Behaviour, Client, Dynamo, Node, Replication, Service, World, WorldText, report, tidegate,
+};
+
+use tokio::task::JoinSet;
 
 use crate::WORLD;
 
 /// A node's configuration with its keys in the emulator's table.
 fn text(dynamo: &Dynamo, service: &Service) -> WorldText {
     let mut text = WorldText::one_node(WORLD, &[service.addr]);
-    text.regions[0].more = format!(
-        "key_store: {{ dynamodb: {{ table: {}, region: us-east-1, endpoint: \"{}\", attempt_timeout: 5s, total_timeout: 5s }} }}\n",
-        dynamo.table, dynamo.endpoint
-    );
-    // Long enough for an emulator on a busy machine; the copies are due at once.
+    text.regions[0].more = dynamo.key_store("us-east-1");
+    // So that copies are due at once.
     text.world = text.world.replace(
         "keys: { env: test }",
         "keys: { env: test, cache: { ttl: 1s } }",
@@ -80,17 +82,17 @@ async fn two_nodes_that_share_only_a_table_agree_on_revocations_and_nothing_undo
     for n in 0..10 {
         let key = a.key(&format!("consumer-{n}"));
         becomes(&b, &key, 200, Duration::from_secs(15)).await;
-        let item = dynamo.item(kid(&key), "KEY");
+        let item = dynamo.item(kid(&key), "KEY").await.expect("a record");
         assert_eq!(a.keys(&["revoke", kid(&key)]).code, 0);
         assert_eq!(status(&a, &key).await, 401, "here at once");
         took.push(becomes(&b, &key, 401, Duration::from_secs(5)).await);
         // A write of the record, later than the revocation, as of somebody who enables it again.
-        dynamo.put(&item);
+        dynamo.caller("us-east-1").put(&item).await;
         tokio::time::sleep(Duration::from_millis(if n == 0 { 1_500 } else { 0 })).await;
         assert_eq!((status(&a, &key).await, status(&b, &key).await), (401, 401));
     }
     took.sort();
-    harness::report(&format!(
+    report(&format!(
         "A revocation was seen by another node through the stream alone after {} ms (median of 10), {} ms at most.",
         took[5].as_millis(),
         took[9].as_millis()
@@ -136,10 +138,237 @@ async fn a_node_started_while_the_table_is_down_serves_whom_it_knew_and_waits_fo
     }
     took.sort();
     assert!(took[250] < Duration::from_millis(50), "{:?}", took[250]);
-    harness::report(&format!(
+    report(&format!(
         "With the table down, 500 requests took {} us in the middle and {} us at p99.",
         took[250].as_micros(),
         took[494].as_micros()
     ));
     assert!(node.metric("tidegate_keys_stale_used_total", &[]).await >= 400.0);
+}
+
+const REGIONS: [&str; 3] = ["us-east-1", "eu-west-1", "ap-southeast-1"];
+
+/// A world whose keys are in one table a region. The tables are there.
+async fn world(dynamo: &Dynamo, regions: usize, nodes: usize) -> World {
+    let mut text = WorldText::three_regions(nodes, WORLD);
+    text.regions.truncate(regions);
+    for region in &mut text.regions {
+        region.more = dynamo.key_store(&region.name);
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    text.write(folder.path());
+    for region in &REGIONS[..regions] {
+        let folder = folder.path().display().to_string();
+        let args = [
+            "keys",
+            "init-table",
+            "--regions",
+            &folder,
+            "--region",
+            region,
+        ];
+        let init = tidegate(&args);
+        assert_eq!(init.code, 0, "{}", init.err);
+    }
+    World::start(text, &["--wan"]).await
+}
+
+/// Waits until all doors answer so. Returns how long that took.
+async fn all_become(doors: &[SocketAddr], key: &str, wanted: u16, patience: Duration) -> Duration {
+    let begun = Instant::now();
+    let mut waiting = JoinSet::new();
+    for door in doors.iter().copied() {
+        let key = key.to_owned();
+        waiting.spawn(async move {
+            let mut client = Client::new(door);
+            loop {
+                let answer = client.get("/wide/x", &[("x-api-key", &key)]).await;
+                let status = answer.map(|answer| answer.status);
+                if status == Ok(wanted) {
+                    return;
+                }
+                assert!(begun.elapsed() < patience, "{door} answers {status:?}");
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        });
+    }
+    while let Some(one) = waiting.join_next().await {
+        one.expect("it answers so in time");
+    }
+    begun.elapsed()
+}
+
+fn made(world: &World, consumer: &str) -> String {
+    let made = world.tidegate(&["keys", "create", "--consumer", consumer, "--quiet"]);
+    assert_eq!(made.code, 0, "{}", made.err);
+    made.out.trim().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn three_regions_refuse_a_revoked_key_at_once_and_for_good_whatever_is_written_elsewhere() {
+    let dynamo = Dynamo::start().await;
+    let world = world(&dynamo, 3, 1).await;
+    let lag = Duration::from_millis(300);
+    let _replication = Replication::start(&dynamo, &REGIONS, lag).await;
+    let doors = world.doors();
+    let (mut took, mut keys) = (Vec::new(), Vec::new());
+    for n in 0..40 {
+        let key = made(&world, &format!("consumer-{n}"));
+        all_become(&doors, &key, 200, Duration::from_secs(15)).await;
+        let mut elsewhere = dynamo.caller("ap-southeast-1");
+        let record = elsewhere.item(kid(&key), "KEY").await.expect("it is there");
+        let revoked = world.tidegate(&["keys", "revoke", kid(&key)]);
+        assert_eq!(revoked.code, 0, "{}", revoked.err);
+        // Somebody there enables it again at that very moment, and theirs is the later write.
+        elsewhere.put(&record).await;
+        took.push(all_become(&doors, &key, 401, Duration::from_secs(5)).await);
+        keys.push(key);
+    }
+    took.sort();
+    report(&format!(
+        "40 revocations, three regions, tables {} ms apart: refused everywhere after {} ms (median), {} ms at most.",
+        lag.as_millis(),
+        took[20].as_millis(),
+        took[39].as_millis()
+    ));
+    assert!(took[39] < Duration::from_secs(1), "{took:?}");
+    tokio::time::sleep(3 * lag).await;
+    for region in REGIONS {
+        let mut caller = dynamo.caller(region);
+        for key in &keys {
+            assert!(caller.item(kid(key), "KEY").await.is_some());
+            assert!(caller.item(kid(key), "REVOKED").await.is_some(), "{region}");
+        }
+    }
+    for key in &keys {
+        all_become(&doors, key, 401, Duration::from_millis(1)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_mesh_a_revocation_comes_through_the_tables_alone() {
+    let service = Service::start(Behaviour::Good).await;
+    let dynamo = Dynamo::start().await;
+    let mut nodes: Vec<Node> = Vec::new();
+    for region in REGIONS {
+        let mut text = WorldText::one_node(WORLD, &[service.addr]);
+        text.regions[0].more = dynamo.key_store(region);
+        let node = match nodes.first() {
+            Some(first) => Node::start_with_secrets(text, &first.data()).await,
+            None => Node::start(text, &[]).await,
+        };
+        init(&node);
+        nodes.push(node);
+    }
+    let _replication = Replication::start(&dynamo, &REGIONS, Duration::from_millis(300)).await;
+    for node in &nodes {
+        follows(node).await;
+    }
+    let doors: Vec<SocketAddr> = nodes.iter().map(Node::door).collect();
+    let mut took = Vec::new();
+    for n in 0..10 {
+        let key = nodes[0].key(&format!("consumer-{n}"));
+        all_become(&doors, &key, 200, Duration::from_secs(15)).await;
+        assert_eq!(nodes[0].keys(&["revoke", kid(&key)]).code, 0);
+        took.push(all_become(&doors, &key, 401, Duration::from_secs(5)).await);
+    }
+    took.sort();
+    report(&format!(
+        "Without the mesh, tables 300 ms apart: refused everywhere after {} ms (median of 10), {} ms at most.",
+        took[5].as_millis(),
+        took[9].as_millis()
+    ));
+}
+
+fn init(node: &Node) {
+    let regions = node.regions().display().to_string();
+    let init = tidegate(&["keys", "init-table", "--regions", &regions]);
+    assert_eq!(init.code, 0, "{}", init.err);
+}
+
+/// Waits until the node follows its table's stream and has read its log.
+async fn follows(node: &Node) {
+    let begun = Instant::now();
+    while node
+        .metric("tidegate_key_tail_reads_total", &["good"])
+        .await
+        < 2.0
+    {
+        assert!(begun.elapsed() < Duration::from_secs(20), "{}", node.said());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(node.metric("tidegate_keys_stale", &[]).await, 0.0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_the_table_down_a_revocation_holds_at_once_and_is_stored_when_the_table_is_back() {
+    let dynamo = Dynamo::start().await;
+    let world = world(&dynamo, 1, 2).await;
+    let doors = world.doors();
+    let key = made(&world, "acme");
+    all_become(&doors, &key, 200, Duration::from_secs(15)).await;
+    dynamo.freeze();
+    let revoked = world.tidegate(&["keys", "revoke", kid(&key)]);
+    assert_eq!(revoked.code, 0, "{}", revoked.err);
+    assert!(
+        revoked.out.contains("all nodes are told"),
+        "{}",
+        revoked.out
+    );
+    assert!(
+        revoked.err.contains("does not have the revocation yet"),
+        "{}",
+        revoked.err
+    );
+    let took = all_become(&doors, &key, 401, Duration::from_secs(1)).await;
+    // A key that no node has ever seen may exist: it is revoked as well, to be sure.
+    let unseen = world.tidegate(&["keys", "revoke", "aaaaaaaaaa"]);
+    assert_eq!(unseen.code, 0, "{}", unseen.err);
+    let refused = world.tidegate(&["keys", "create", "--consumer", "new"]);
+    assert_eq!(
+        refused.code, 1,
+        "what is not stored is not made: {}",
+        refused.out
+    );
+
+    dynamo.thaw();
+    let begun = Instant::now();
+    while dynamo.item(kid(&key), "REVOKED").await.is_none() {
+        assert!(
+            begun.elapsed() < Duration::from_secs(10),
+            "it is not stored"
+        );
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    report(&format!(
+        "With the table frozen a revocation was refused by both nodes after {} ms, and was in the table {} ms after it was back.",
+        took.as_millis(),
+        begun.elapsed().as_millis()
+    ));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_was_unknown_is_known_to_all_nodes_of_a_region_once_it_is_in_the_table() {
+    let dynamo = Dynamo::start().await;
+    let world = world(&dynamo, 1, 2).await;
+    let doors = world.doors();
+    // A record that a node elsewhere made: nothing here has seen the key.
+    let key = made(&world, "acme");
+    let mut caller = dynamo.caller("us-east-1");
+    let record = caller.item(kid(&key), "KEY").await.expect("it is there");
+    let revoked = made(&world, "other");
+    caller.delete(kid(&key), "KEY").await;
+    let other = doors[1];
+    all_become(&[other], &key, 401, Duration::from_secs(5)).await;
+    caller.put(&record).await;
+    let took = all_become(&[other], &key, 200, Duration::from_secs(5)).await;
+    report(&format!(
+        "A key that a node had found unknown was known to it {} ms after it came into the table.",
+        took.as_millis()
+    ));
+    assert!(
+        took < Duration::from_secs(5),
+        "not only once it is forgotten: {took:?}"
+    );
+    all_become(&doors, &revoked, 200, Duration::from_secs(5)).await;
 }

@@ -1,18 +1,28 @@
-//! An emulator of DynamoDB, as another process.
+//! An emulator of DynamoDB, as another process, and the calls that tests make to it themselves.
 
+use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use serde_json::{Value, json};
+
+use crate::client::Client;
 use crate::config::Ports;
-use crate::tool::{Output, tool};
+
+/// The region that tests use if they need only one.
+const HOME: &str = "us-east-1";
 
 /// An emulator that runs. It ends when this is dropped.
+///
+/// One emulator stands for all regions: each has tables of its own there, which know nothing of
+/// each other. [`crate::Replication`] carries writes between them.
 #[derive(Debug)]
 pub struct Dynamo {
     /// Where it listens.
     pub endpoint: String,
     /// The table to use.
     pub table: String,
+    addr: SocketAddr,
     child: Child,
 }
 
@@ -44,6 +54,7 @@ impl Dynamo {
         let dynamo = Self {
             endpoint: format!("http://{addr}"),
             table: "tidegate-keys".to_owned(),
+            addr,
             child,
         };
         let deadline = Instant::now() + Duration::from_secs(30);
@@ -54,6 +65,15 @@ impl Dynamo {
         dynamo
     }
 
+    /// What a region's file says of its store of keys.
+    #[must_use]
+    pub fn key_store(&self, region: &str) -> String {
+        format!(
+            "key_store: {{ dynamodb: {{ table: {}, region: {region}, endpoint: \"{}\" }} }}\n",
+            self.table, self.endpoint
+        )
+    }
+
     /// Ends it, and with it all it holds.
     pub fn stop(&mut self) {
         // It may have ended already.
@@ -61,58 +81,115 @@ impl Dynamo {
         let _reaped = self.child.wait();
     }
 
-    /// An item of the table, as JSON in DynamoDB's own form.
+    /// Makes it answer nobody, until [`Dynamo::thaw`].
     ///
     /// # Panics
-    /// If there is none.
+    /// If `kill` cannot be run.
+    pub fn freeze(&self) {
+        self.signal("-STOP");
+    }
+
+    /// Lets it go on with all it holds.
+    ///
+    /// # Panics
+    /// If `kill` cannot be run.
+    pub fn thaw(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args([name, &pid]).status();
+        assert!(sent.expect("kill runs").success());
+    }
+
+    /// An item of the table, in DynamoDB's own form.
+    pub async fn item(&self, pk: &str, sk: &str) -> Option<Value> {
+        self.caller(HOME).item(pk, sk).await
+    }
+
+    /// Calls in a region.
     #[must_use]
-    pub fn item(&self, pk: &str, sk: &str) -> String {
-        let key = format!(r#"{{"pk":{{"S":"{pk}"}},"sk":{{"S":"{sk}"}}}}"#);
-        let answer = self.call("GetItem", &format!(r#""Key":{key}"#));
-        let answer: serde_json::Value = serde_json::from_str(&answer.out).expect("JSON");
-        assert!(answer["Item"].is_object(), "{answer}");
-        answer["Item"].to_string()
-    }
-
-    /// Writes an item, over what is there.
-    ///
-    /// # Panics
-    /// If the emulator does not take it.
-    pub fn put(&self, item: &str) {
-        let answer = self.call("PutItem", &format!(r#""Item":{item}"#));
-        assert!(
-            answer.code == 0 && !answer.out.contains("__type"),
-            "{}",
-            answer.out
-        );
-    }
-
-    fn call(&self, action: &str, more: &str) -> Output {
-        let body = format!(r#"{{"TableName":"{}",{more}}}"#, self.table);
-        let target = format!("X-Amz-Target: DynamoDB_20120810.{action}");
-        let signed = "Authorization: AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0";
-        tool(
-            "curl",
-            &[
-                "-s",
-                "-X",
-                "POST",
-                &self.endpoint,
-                "-H",
-                &target,
-                "-H",
-                "Content-Type: application/x-amz-json-1.0",
-                "-H",
-                signed,
-                "-d",
-                &body,
-            ],
-        )
+    pub fn caller(&self, region: &str) -> Caller {
+        Caller {
+            client: Client::new(self.addr),
+            table: self.table.clone(),
+            region: region.to_owned(),
+        }
     }
 }
 
 impl Drop for Dynamo {
     fn drop(&mut self) {
         self.stop();
+    }
+}
+
+/// Makes calls to a region's tables.
+#[derive(Debug)]
+pub struct Caller {
+    client: Client,
+    table: String,
+    region: String,
+}
+
+impl Caller {
+    /// Calls an action; of streams, if its name says so.
+    ///
+    /// # Errors
+    /// What the emulator answers, if it does not do it.
+    pub async fn call(&mut self, action: &str, body: Value) -> Result<Value, String> {
+        let signed = format!(
+            "AWS4-HMAC-SHA256 Credential=test/20260101/{}/dynamodb/aws4_request, SignedHeaders=host, Signature=0",
+            self.region
+        );
+        let streams = ["DescribeStream", "GetShardIterator", "GetRecords"].contains(&action);
+        let service = if streams {
+            "DynamoDBStreams"
+        } else {
+            "DynamoDB"
+        };
+        let target = format!("{service}_20120810.{action}");
+        let fields = [
+            ("x-amz-target", target.as_str()),
+            ("content-type", "application/x-amz-json-1.0"),
+            ("authorization", signed.as_str()),
+        ];
+        let body = body.to_string().into();
+        let answer = self.client.send("POST", "/", &fields, body).await?;
+        match answer.status {
+            200 => serde_json::from_str(&answer.body).map_err(|error| error.to_string()),
+            status => Err(format!("{action}: {status} {}", answer.body)),
+        }
+    }
+
+    /// An item of the table.
+    ///
+    /// # Panics
+    /// If the emulator does not answer.
+    pub async fn item(&mut self, pk: &str, sk: &str) -> Option<Value> {
+        let key = json!({ "pk": { "S": pk }, "sk": { "S": sk } });
+        let body = json!({ "TableName": self.table, "Key": key, "ConsistentRead": true });
+        let answer = self.call("GetItem", body).await.expect("an answer");
+        answer.get("Item").cloned()
+    }
+
+    /// Writes an item, over what is there.
+    ///
+    /// # Panics
+    /// If the emulator does not take it.
+    pub async fn put(&mut self, item: &Value) {
+        let body = json!({ "TableName": self.table, "Item": item });
+        self.call("PutItem", body).await.expect("it is taken");
+    }
+
+    /// Deletes an item.
+    ///
+    /// # Panics
+    /// If the emulator does not do it.
+    pub async fn delete(&mut self, pk: &str, sk: &str) {
+        let key = json!({ "pk": { "S": pk }, "sk": { "S": sk } });
+        let body = json!({ "TableName": self.table, "Key": key });
+        self.call("DeleteItem", body).await.expect("it is done");
     }
 }

@@ -45,6 +45,9 @@ impl World {
                 folder.path().join("data").as_os_str(),
             ])
             .args(flags)
+            // For emulators; nothing else looks at them.
+            .env("AWS_ACCESS_KEY_ID", "test")
+            .env("AWS_SECRET_ACCESS_KEY", "test")
             .stdin(Stdio::null())
             .stdout(said.try_clone().expect("a second handle"))
             .stderr(said)

@@ -7,6 +7,7 @@
 mod connect;
 mod crypto;
 mod fetch;
+mod files;
 mod keyring;
 mod keyset;
 mod methods;
@@ -14,5 +15,6 @@ mod refresh;
 mod source;
 
 pub use crypto::install_crypto;
+pub use files::{UnusableFile, unusable_files};
 pub use keyring::{FETCHES, Keyring};
 pub use methods::{Around, Tokens, TokensSpec};
