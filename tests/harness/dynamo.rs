@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::client::Client;
 use crate::config::Ports;
+use crate::way::Way;
 
 /// The region that tests use if they need only one.
 const HOME: &str = "us-east-1";
@@ -18,10 +19,12 @@ const HOME: &str = "us-east-1";
 /// each other. [`crate::Replication`] carries writes between them.
 #[derive(Debug)]
 pub struct Dynamo {
-    /// Where it listens.
+    /// Where nodes find it.
     pub endpoint: String,
     /// The table to use.
     pub table: String,
+    /// The way that nodes take to it; tests themselves go past it.
+    pub way: Way,
     addr: SocketAddr,
     child: Child,
 }
@@ -51,8 +54,10 @@ impl Dynamo {
         let child = started.unwrap_or_else(|error| {
             panic!("ministack does not start: {error} (`cargo xtask test` installs it; TIDEGATE_TEST_VENV says where it is)")
         });
+        let way = Way::to(addr).await;
         let dynamo = Self {
-            endpoint: format!("http://{addr}"),
+            endpoint: format!("http://{}", way.addr),
+            way,
             table: "tidegate-keys".to_owned(),
             addr,
             child,
@@ -74,35 +79,6 @@ impl Dynamo {
         )
     }
 
-    /// Ends it, and with it all it holds.
-    pub fn stop(&mut self) {
-        // It may have ended already.
-        let _gone = self.child.kill();
-        let _reaped = self.child.wait();
-    }
-
-    /// Makes it answer nobody, until [`Dynamo::thaw`].
-    ///
-    /// # Panics
-    /// If `kill` cannot be run.
-    pub fn freeze(&self) {
-        self.signal("-STOP");
-    }
-
-    /// Lets it go on with all it holds.
-    ///
-    /// # Panics
-    /// If `kill` cannot be run.
-    pub fn thaw(&self) {
-        self.signal("-CONT");
-    }
-
-    fn signal(&self, name: &str) {
-        let pid = self.child.id().to_string();
-        let sent = Command::new("kill").args([name, &pid]).status();
-        assert!(sent.expect("kill runs").success());
-    }
-
     /// An item of the table, in DynamoDB's own form.
     pub async fn item(&self, pk: &str, sk: &str) -> Option<Value> {
         self.caller(HOME).item(pk, sk).await
@@ -121,7 +97,9 @@ impl Dynamo {
 
 impl Drop for Dynamo {
     fn drop(&mut self) {
-        self.stop();
+        // It may have ended already.
+        let _gone = self.child.kill();
+        let _reaped = self.child.wait();
     }
 }
 

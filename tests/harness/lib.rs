@@ -13,6 +13,7 @@ mod replication;
 mod report;
 mod service;
 mod tool;
+mod way;
 mod world;
 
 pub use client::{Answer, Client, Load, Outcome, Tally, answer_of, raw};
@@ -25,4 +26,5 @@ pub use replication::Replication;
 pub use report::report;
 pub use service::{Behaviour, Service};
 pub use tool::{Output, binary, tidegate, tool};
+pub use way::{Fault, Way};
 pub use world::World;

@@ -196,18 +196,7 @@ impl Node {
     /// If the node does not answer.
     pub async fn metric(&self, name: &str, words: &[&str]) -> f64 {
         let (_, text) = self.admin_get("/metrics").await.expect("metrics");
-        let wanted = |line: &&str| {
-            let rest = line.strip_prefix(name);
-            rest.is_some_and(|r| r.starts_with(['{', ' ']))
-                && words.iter().all(|word| line.contains(word))
-        };
-        let value = |line: &str| {
-            line.rsplit(' ')
-                .next()
-                .and_then(|v| v.parse::<f64>().ok())
-                .unwrap_or(0.0)
-        };
-        text.lines().filter(wanted).map(value).sum()
+        metric(&text, name, words)
     }
 
     /// Waits until a metric is above `value`, for what is counted a moment after clients have seen
@@ -277,4 +266,20 @@ impl Drop for Node {
         let _gone = self.child.kill();
         let _reaped = self.child.wait();
     }
+}
+
+/// The value of a metric in an exposition, all its series with these words in them added up.
+pub(crate) fn metric(text: &str, name: &str, words: &[&str]) -> f64 {
+    let wanted = |line: &&str| {
+        let rest = line.strip_prefix(name);
+        rest.is_some_and(|r| r.starts_with(['{', ' ']))
+            && words.iter().all(|word| line.contains(word))
+    };
+    let value = |line: &str| {
+        line.rsplit(' ')
+            .next()
+            .and_then(|v| v.parse::<f64>().ok())
+            .unwrap_or(0.0)
+    };
+    text.lines().filter(wanted).map(value).sum()
 }
