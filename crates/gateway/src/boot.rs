@@ -24,6 +24,7 @@ use tidegate_tokens::{Around, Tokens};
 
 use crate::admin;
 use crate::announce::{open_vip, speaker};
+use crate::audit::Audit;
 use crate::check::{HEARTBEAT, check_forever, report_load, reseed, resolve_seeds, seed_names};
 use crate::data::DataFolder;
 use crate::effects::Hands;
@@ -134,6 +135,11 @@ pub(crate) fn start(options: Options) -> Result<Running, String> {
         cluster: cluster.clone(),
         probes: Mutex::new(Probes::default()),
         keys: keys.clone(),
+        audit: Audit::new(
+            data.audit_path(&place.node),
+            place.node.clone(),
+            Arc::clone(&metrics),
+        ),
         tail: key_tail::TailState::default(),
         has_table: matches!(store, KeyStore::Dynamo(_)),
         metrics: Arc::clone(&metrics),

@@ -93,7 +93,7 @@ fn plain(text: &str, len_max: usize) -> bool {
 }
 
 impl NewKey {
-    fn check(&self, now: Wall) -> Result<(), KeyError> {
+    pub(crate) fn check(&self, now: Wall) -> Result<(), KeyError> {
         let named = |name: &str| plain(name, NAME_LEN_MAX);
         if !named(&self.consumer) || !self.plan.as_deref().is_none_or(named) {
             return Err(wrong(format!(

@@ -15,6 +15,8 @@ use tidegate_runtime::Clock;
 use tidegate_telemetry::Metrics;
 use tokio::sync::mpsc;
 
+/// Writes to a table that are under way together, of one operator's import.
+const PUTS_AT_A_TIME: usize = 16;
 /// Copies that wait for the disk.
 const COPIES_WAITING_MAX: usize = 4_096;
 /// How often copies go to disk.
@@ -128,12 +130,41 @@ impl KeyStore {
 
     /// Keeps a fact that was made here, where all regions will find it.
     pub(crate) async fn add(&self, fact: KeyItem) -> Result<(), FetchError> {
+        let added = self.add_all(vec![fact]).await?;
+        added
+            .into_iter()
+            .next()
+            .map_or(Ok(()), |one| one.map(|_| ()))
+    }
+
+    /// Keeps facts that were made here. Says of each whether it was new.
+    pub(crate) async fn add_all(
+        &self,
+        facts: Vec<KeyItem>,
+    ) -> Result<Vec<Result<bool, FetchError>>, FetchError> {
         match self {
             Self::Embedded(file) => {
                 let file = file.clone();
-                blocking(move || file.keep(&[fact])).await.map(|_| ())
+                let new = blocking(move || file.keep_each(&facts)).await?;
+                Ok(new.into_iter().map(Ok).collect())
             }
-            Self::Dynamo(remote) => remote.table.add(&fact).await.map(|_| ()).map_err(failed),
+            Self::Dynamo(remote) => {
+                let mut added = Vec::with_capacity(facts.len());
+                for some in facts.chunks(PUTS_AT_A_TIME) {
+                    let puts: Vec<_> = some
+                        .iter()
+                        .map(|fact| {
+                            let (table, fact) = (remote.table.clone(), fact.clone());
+                            tokio::spawn(async move { table.add(&fact).await })
+                        })
+                        .collect();
+                    for put in puts {
+                        let put = put.await.map_err(|error| FetchError(error.to_string()))?;
+                        added.push(put.map_err(failed));
+                    }
+                }
+                Ok(added)
+            }
         }
     }
 

@@ -1,11 +1,11 @@
 //! Making, listing and revoking keys: the store, the cache and the cluster's ledger, kept in step.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tidegate_cluster::{Entry, Event, NEWS_BYTES_MAX, Node};
 use tidegate_identity::{KeyCache, KeyId, KeyItem, KeyRecord, Lookup, Pepper};
-use tidegate_keystore::FetchError;
+use tidegate_keystore::{FetchError, Stored};
 use tidegate_model::Secret;
 use tidegate_runtime::{Clock, Handle};
 
@@ -13,13 +13,16 @@ use crate::key_record::{ListedKey, NewKey, listed, mint, rotated};
 use crate::key_store::KeyStore;
 
 /// Why a key was not made or revoked.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub(crate) enum KeyError {
     /// The wish is wrong, in a sentence.
+    #[error("{0}")]
     Wrong(String),
     /// There is no such key.
+    #[error("there is no such key")]
     Unknown,
     /// The store failed.
+    #[error("{0}")]
     Store(FetchError),
 }
 
@@ -189,6 +192,45 @@ impl Keys {
         self.apply(&items);
         self.tell(&items).await;
         Ok(())
+    }
+
+    /// Keeps facts that an import brought. Returns which keys were refused, and why.
+    pub(crate) async fn add_all(
+        &self,
+        items: Vec<KeyItem>,
+    ) -> Result<BTreeMap<KeyId, String>, KeyError> {
+        let added = self.store.add_all(items.clone()).await;
+        let added = added.map_err(KeyError::Store)?;
+        let (mut refused, mut kept) = (BTreeMap::new(), Vec::new());
+        for (item, added) in items.into_iter().zip(added) {
+            match (added, &item) {
+                (Err(error), _) => {
+                    refused.insert(item.kid(), error.to_string());
+                }
+                // A revocation that was there already is as good as a new one.
+                (Ok(false), KeyItem::Created(_)) => {
+                    let why = "there is a key of this identifier already";
+                    refused.insert(item.kid(), why.to_owned());
+                }
+                (Ok(_), _) => kept.push(item),
+            }
+        }
+        self.apply(&kept);
+        self.tell(&kept).await;
+        if self.store.is_shared() {
+            self.keep_stored(kept).await;
+        }
+        Ok(refused)
+    }
+
+    /// All keys as they are stored.
+    pub(crate) async fn all(&self) -> Result<Vec<Stored>, KeyError> {
+        self.store.list().await.map_err(KeyError::Store)
+    }
+
+    /// What digests depend on.
+    pub(crate) const fn pepper(&self) -> &Pepper {
+        &self.pepper
     }
 
     /// Facts that the shared store told of, for this node and its mates. What was known already is

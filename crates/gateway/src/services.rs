@@ -12,6 +12,7 @@ use tidegate_proxy::{Probes, Shared};
 use tidegate_runtime::{Clock, Handle, Stop};
 use tidegate_telemetry::{Cell, Metrics};
 
+use crate::audit::Audit;
 use crate::key_tail::TailState;
 use crate::keys::Keys;
 use crate::options::Options;
@@ -27,6 +28,8 @@ pub(crate) struct Services {
     pub(crate) cluster: Handle<Node>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) keys: Keys,
+    /// Where changes of keys are recorded.
+    pub(crate) audit: Audit,
     /// How news of keys comes in, if they are in a table.
     pub(crate) tail: TailState,
     pub(crate) has_table: bool,

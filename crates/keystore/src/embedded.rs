@@ -97,8 +97,17 @@ impl Embedded {
     /// # Errors
     /// If the file cannot be written; then none was kept.
     pub fn keep(&self, items: &[KeyItem]) -> Result<usize, FetchError> {
+        let new = self.keep_each(items)?;
+        Ok(new.into_iter().filter(|new| *new).count())
+    }
+
+    /// As [`Embedded::keep`]; says of each fact whether it was new.
+    ///
+    /// # Errors
+    /// If the file cannot be written; then none was kept.
+    pub fn keep_each(&self, items: &[KeyItem]) -> Result<Vec<bool>, FetchError> {
         let write = self.db.begin_write().map_err(failed)?;
-        let mut new = 0;
+        let mut new = Vec::with_capacity(items.len());
         {
             let mut created = write.open_table(CREATED).map_err(failed)?;
             let mut revoked = write.open_table(REVOKED).map_err(failed)?;
@@ -110,13 +119,14 @@ impl Embedded {
                     KeyItem::Revoked { .. } => (&mut revoked, kid),
                     KeyItem::Secret(secret) => (&mut secrets, name_of(secret)),
                 };
-                if table.get(name.as_str()).map_err(failed)?.is_none() {
+                let is_new = table.get(name.as_str()).map_err(failed)?.is_none();
+                if is_new {
                     let json = json(item)?;
                     table
                         .insert(name.as_str(), json.as_slice())
                         .map_err(failed)?;
-                    new += 1;
                 }
+                new.push(is_new);
             }
         }
         write.commit().map_err(failed)?;

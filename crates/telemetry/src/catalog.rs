@@ -120,6 +120,8 @@ catalog! {
     KEY_STORE_ANSWERS = Gauge "tidegate_key_store_answers" [];
     /// Requests that an old record served, because the key store did not answer.
     KEYS_STALE_USED = Counter "tidegate_keys_stale_used" [];
+    /// Records of changes of keys in the node's audit file, by whether they could be written.
+    AUDIT_RECORDS = Counter "tidegate_audit_records" ["result"];
     /// Copies of key records that did not go to disk.
     KEY_COPIES_DROPPED = Counter "tidegate_key_copies_dropped" [];
     /// Reads of the key table's stream and of its log of revocations, by result.

@@ -211,6 +211,8 @@ pub struct KeyMetrics {
     pub stale: Cell,
     /// Copies of records that did not go to disk: the queue was full, or the file.
     pub copies_dropped: Cell,
+    /// Records of changes of keys: written, and not.
+    pub audited: [Cell; 2],
     /// Reads of the table's stream and log: good ones and failed ones.
     pub tail_reads: [Cell; 2],
 }
@@ -424,6 +426,9 @@ impl Metrics {
             &[],
             self.keys.copies_dropped.get(),
         );
+        for (cell, result) in self.keys.audited.iter().zip(["written", "failed"]) {
+            scrape.counter(&catalog::AUDIT_RECORDS, &[result], cell.get());
+        }
         for (cell, result) in self.keys.tail_reads.iter().zip(["good", "failed"]) {
             scrape.counter(&catalog::KEY_TAIL_READS, &[result], cell.get());
         }
