@@ -5,6 +5,7 @@ mod bad_input;
 mod cli;
 mod dynamo;
 mod failover;
+mod key_fields;
 mod keys;
 mod limit_algorithms;
 mod limit_kinds;
