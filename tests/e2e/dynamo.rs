@@ -4,10 +4,12 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use harness::{
-    Behaviour, Client, Dynamo, Fault, Node, Replication, Service, World, WorldText, report,
-    tidegate,
+    Behaviour, Client, Dynamo, Fault, Issuer, Node, Ports, Replication, Service, SigningKey, World,
+    WorldText, report, tidegate,
 };
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use crate::WORLD;
@@ -387,5 +389,102 @@ async fn a_key_that_was_unknown_is_known_to_all_nodes_of_a_region_once_it_is_in_
     assert!(
         took < Duration::from_secs(5),
         "not only once it is forgotten: {took:?}"
+    );
+}
+
+/// A server that refuses every call in this way, as AWS does.
+async fn refusing(code: &'static str, date: &'static str) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let addr = listener.local_addr().expect("bound");
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let body = format!(r#"{{"__type":"com.amazon.coral.service#{code}","message":"no"}}"#);
+            let head = format!(
+                "HTTP/1.1 400 Bad Request\r\ndate: {date}\r\ncontent-type: application/x-amz-json-1.0\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+                body.len()
+            );
+            let mut taken = [0; 8_192];
+            // Whoever has gone does not want it.
+            let _read = stream.read(&mut taken).await;
+            let _written = stream.write_all(format!("{head}{body}").as_bytes()).await;
+        }
+    });
+    addr
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_online_names_what_is_wrong_in_a_sentence_each_with_a_hint() {
+    let service = Service::start(Behaviour::Good).await;
+    let issuer = Issuer::start().await;
+    issuer.set_down(true);
+    let folder = tempfile::tempdir().expect("a folder");
+    let online = |endpoint: String| {
+        let mut text = WorldText::one_node(WORLD, &[service.addr]);
+        text.world.push_str(&format!(
+            "authenticators:\n  staff: {{ jwt: {{ issuer: \"{}\", audiences: [api], algorithms: [EdDSA], keys: {{ discovery: true }} }} }}\n",
+            issuer.name()
+        ));
+        text.regions[0].more = format!(
+            "key_store: {{ dynamodb: {{ region: us-east-1, endpoint: \"{endpoint}\" }} }}\n"
+        );
+        text.write(folder.path());
+        tidegate(&["check", "--online", &folder.path().display().to_string()])
+    };
+    let (past, nowhere) = ("Thu, 01 Jan 2015 00:00:00 GMT", Ports::default().take());
+    for (endpoint, says) in [
+        (
+            refusing("ResourceNotFoundException", past).await,
+            "there is no such table",
+        ),
+        (
+            refusing("UnrecognizedClientException", past).await,
+            "the credentials are not accepted",
+        ),
+        (
+            refusing("InvalidSignatureException", past).await,
+            "s ahead, so signed requests",
+        ),
+        (
+            refusing("RequestTimeTooSkewed", past).await,
+            "this machine's clock is",
+        ),
+        (nowhere, "the endpoint cannot be reached"),
+    ] {
+        let checked = online(format!("http://{endpoint}"));
+        assert_eq!(checked.code, 2, "{}{}", checked.out, checked.err);
+        assert!(checked.out.contains(says), "{says}: {}", checked.out);
+        assert_eq!(checked.out.matches("hint:").count(), 2, "{}", checked.out);
+        assert!(
+            checked.out.contains("the keys of `staff`: "),
+            "{}",
+            checked.out
+        );
+    }
+    issuer.set_down(false);
+    issuer.publish(&[SigningKey::ed25519().jwk("k")]);
+    let dynamo = Dynamo::start().await;
+    let checked = online(dynamo.endpoint.clone());
+    assert!(
+        checked.out.contains("the keys of `staff`: good"),
+        "{}",
+        checked.out
+    );
+    // A table that somebody made by hand lacks what nodes follow.
+    let mut caller = dynamo.caller("us-east-1");
+    let key =
+        |name: &str, kind: &str| serde_json::json!({ "AttributeName": name, "KeyType": kind });
+    let text = |name: &str| serde_json::json!({ "AttributeName": name, "AttributeType": "S" });
+    let table = serde_json::json!({
+        "TableName": "tidegate-keys",
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [text("pk"), text("sk")],
+        "KeySchema": [key("pk", "HASH"), key("sk", "RANGE")],
+    });
+    caller.call("CreateTable", table).await.expect("a table");
+    let checked = online(dynamo.endpoint.clone());
+    assert!(
+        checked.code == 2 && checked.out.contains("the table has no stream"),
+        "{}",
+        checked.out
     );
 }

@@ -66,9 +66,9 @@ async fn a_key_is_bound_to_times_and_places_and_shown_with_all_that_is_known() {
         "{}",
         answer.body
     );
-    node.metric_above("tidegate_refusals_total", &["key_elsewhere"], 0.0)
+    node.metric_above("tidegate_refused_total", &["key_elsewhere"], 0.0)
         .await;
-    node.metric_above("tidegate_refusals_total", &["key_premature"], 0.0)
+    node.metric_above("tidegate_refused_total", &["key_premature"], 0.0)
         .await;
     // Whoever lacks the secret is not told that the key is good elsewhere.
     let (body, _) = elsewhere.rsplit_once('_').expect("a checksum");

@@ -1,8 +1,7 @@
 //! Whether this machine's clock agrees with the store's, as its answers tell.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use aws_sdk_dynamodb::primitives::{DateTime, DateTimeFormat};
+use tidegate_runtime::Clock;
 
 /// AWS refuses signatures that are more than five minutes off; a little less is a warning.
 pub(crate) const SKEW_MAX_SECS: i64 = 240;
@@ -11,8 +10,8 @@ pub(crate) const SKEW_MAX_SECS: i64 = 240;
 /// that has just come.
 pub(crate) fn ahead_secs(date: Option<&str>) -> Option<i64> {
     let theirs = DateTime::from_str(date?, DateTimeFormat::HttpDate).ok()?;
-    let ours = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
-    Some(i64::try_from(ours.as_secs()).ok()? - theirs.secs())
+    let ours = Clock::start().now().wall.unix_secs();
+    Some(i64::try_from(ours).ok()? - theirs.secs())
 }
 
 /// What is wrong with the clock.

@@ -12,8 +12,11 @@ use crate::clock;
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum Trouble {
     /// There is no such table.
-    #[error("there is no such table (`tidegate keys init-table` makes it)")]
+    #[error("there is no such table")]
     NoTable,
+    /// The table is there, but not as it must be.
+    #[error("the table has no {0}")]
+    Lacks(&'static str),
     /// The credentials are wrong, missing or not allowed to do this.
     #[error("the credentials are not accepted: {0}")]
     Credentials(String),
@@ -21,7 +24,7 @@ pub enum Trouble {
     #[error("the endpoint cannot be reached: {0}")]
     Unreachable(String),
     /// AWS turns requests away because of this machine's clock.
-    #[error("{0}, so signed requests are turned away: set it right (NTP)")]
+    #[error("{0}, so signed requests are turned away")]
     Clock(String),
     /// The store turns requests away for now.
     #[error("the store turns requests away for now: {0}")]
@@ -35,6 +38,24 @@ pub enum Trouble {
 }
 
 impl Trouble {
+    /// What to do about it.
+    #[must_use]
+    pub const fn hint(&self) -> &'static str {
+        match self {
+            Self::NoTable => "`tidegate keys init-table` makes it; or mend `table` and `region`",
+            Self::Lacks(_) => {
+                "make a table anew with `tidegate keys init-table`, and import the keys"
+            }
+            Self::Credentials(_) => {
+                "give the process credentials that AWS's usual chain finds, with the rights that crates/dynamo/README.md lists"
+            }
+            Self::Unreachable(_) => "mend `endpoint` or `region`, or the network between",
+            Self::Clock(_) => "let this machine's clock be set by NTP",
+            Self::Throttled(_) => "try again; if that stays, raise the table's capacity",
+            Self::Exists | Self::Other(_) => "see what the store says",
+        }
+    }
+
     /// Judges an error by its code.
     pub(crate) fn of<E>(error: SdkError<E, HttpResponse>) -> Self
     where
@@ -127,7 +148,7 @@ mod tests {
         assert!(matches!(signed(Some(20)), Trouble::Credentials(_)));
         assert_eq!(
             signed(Some(-600)).to_string(),
-            "this machine's clock is 600 s behind, so signed requests are turned away: set it right (NTP)"
+            "this machine's clock is 600 s behind, so signed requests are turned away"
         );
         assert!(matches!(judged("RequestExpired", ""), Trouble::Clock(_)));
         assert!(matches!(

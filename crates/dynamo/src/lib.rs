@@ -8,6 +8,7 @@ mod clock;
 mod error;
 mod init;
 mod layout;
+mod probe;
 mod stream;
 mod table;
 

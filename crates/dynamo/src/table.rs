@@ -13,7 +13,7 @@ use tidegate_identity::{DynamoSpec, KeyId, KeyItem, KeyRecord, KeySecret};
 use tidegate_keystore::{FetchError, KeySource, Stored};
 
 use crate::Trouble;
-use crate::layout::{AT, INDEX, Item, LOG, LOG_REVOKED, PK, from_item, to_item};
+use crate::layout::{AT, INDEX, Item, LOG, LOG_REVOKED, from_item, to_item};
 
 /// Items of one key that are read: its revocation, its record and its newest secrets, of which two
 /// may count.
@@ -183,22 +183,6 @@ impl Table {
             items: answer.items().iter().filter_map(from_item).collect(),
             next: answer.last_evaluated_key.map(Cursor),
         })
-    }
-
-    /// Whether the table answers as a key store should.
-    ///
-    /// # Errors
-    /// [`Trouble`].
-    pub async fn probe(&self) -> Result<(), Trouble> {
-        self.client
-            .get_item()
-            .table_name(&self.name)
-            .key(PK, AttributeValue::S("probe".to_owned()))
-            .key(crate::layout::SK, AttributeValue::S("probe".to_owned()))
-            .send()
-            .await
-            .map(|_| ())
-            .map_err(Trouble::of)
     }
 }
 

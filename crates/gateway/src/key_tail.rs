@@ -140,7 +140,9 @@ async fn hand_on(services: &Services, changes: Vec<Change>) {
 pub(crate) async fn repair(services: Arc<Services>, table: Table) {
     loop {
         let read = read_log(&services, &table).await;
-        services.shared.keys.note(read.is_ok());
+        let why = read.as_ref().map(|_| ()).map_err(ToString::to_string);
+        let why = why.as_ref().map(|_| ()).map_err(String::as_str);
+        services.shared.keys.note(why);
         let pause = match read {
             Ok(()) => {
                 if services.tail.elected() {

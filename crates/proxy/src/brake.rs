@@ -31,6 +31,8 @@ pub(crate) struct Brake {
     /// Until when the store is left alone, in nanoseconds of the monotonic clock; zero if it
     /// answers.
     paused_until: AtomicU64,
+    /// Why it did not answer.
+    why: Mutex<String>,
 }
 
 impl Brake {
@@ -38,12 +40,19 @@ impl Brake {
         Self {
             guard: Mutex::new(guard),
             paused_until: AtomicU64::new(0),
+            why: Mutex::new(String::new()),
         }
     }
 
     /// Whether the store answered when it was last asked.
     pub(crate) fn answers(&self) -> bool {
         self.paused_until.load(Ordering::Relaxed) == 0
+    }
+
+    /// Why it did not; `None` if it did.
+    pub(crate) fn why(&self) -> Option<String> {
+        let why = self.why.lock().unwrap_or_else(PoisonError::into_inner);
+        (!self.answers()).then(|| why.clone())
     }
 
     /// Whether the store may be asked for a further key. While it is paused nobody asks; the first
@@ -64,11 +73,14 @@ impl Brake {
     }
 
     /// The store has answered, or not.
-    pub(crate) fn note(&self, answered: bool, now: Mono) {
-        let until = if answered {
-            0
-        } else {
-            (now + PAUSE).as_nanos()
+    pub(crate) fn note(&self, answered: Result<(), &str>, now: Mono) {
+        let until = match answered {
+            Ok(()) => 0,
+            Err(why) => {
+                let mut last = self.why.lock().unwrap_or_else(PoisonError::into_inner);
+                why.clone_into(&mut last);
+                (now + PAUSE).as_nanos()
+            }
         };
         self.paused_until.store(until, Ordering::Relaxed);
     }
@@ -86,19 +98,20 @@ mod tests {
     fn after_a_failure_one_a_pause_tries() {
         let brake = Brake::new(Guard::new(100));
         assert_eq!(brake.pass(at(1)), Ok(()));
-        brake.note(false, at(10));
-        assert!(!brake.answers());
+        brake.note(Err("down"), at(10));
+        assert_eq!(brake.why().as_deref(), Some("down"));
         assert_eq!(brake.pass(at(509)), Err(Halt::Paused));
         assert_eq!(brake.pass(at(510)), Ok(()), "the first after it");
         assert_eq!(brake.pass(at(511)), Err(Halt::Paused), "and nobody else");
-        brake.note(true, at(520));
+        brake.note(Ok(()), at(520));
+        assert_eq!(brake.why(), None);
         assert_eq!((brake.answers(), brake.pass(at(521))), (true, Ok(())));
     }
 
     #[test]
     fn a_trial_that_never_ends_does_not_block_for_ever() {
         let brake = Brake::new(Guard::new(100));
-        brake.note(false, at(0));
+        brake.note(Err("down"), at(0));
         assert_eq!(brake.pass(at(500)), Ok(()));
         assert_eq!(brake.pass(at(1_999)), Err(Halt::Paused));
         assert_eq!(brake.pass(at(2_000)), Ok(()));

@@ -90,8 +90,14 @@ impl KeyLookup {
         self.brake.as_ref().is_none_or(|brake| brake.answers())
     }
 
-    /// Somebody else has asked the store, and it has answered or not.
-    pub fn note(&self, answered: bool) {
+    /// Why it did not; `None` if it did.
+    #[must_use]
+    pub fn store_trouble(&self) -> Option<String> {
+        self.brake.as_ref()?.why()
+    }
+
+    /// Somebody has asked the store, and it has answered or not, and why.
+    pub fn note(&self, answered: Result<(), &str>) {
         if let Some(brake) = &self.brake {
             brake.note(answered, self.clock.mono());
         }
@@ -140,25 +146,21 @@ impl KeyLookup {
                 self.count(Outcome::Found);
                 self.cache
                     .fill(kid, Some((stored.record, stored.revoked)), now);
-                true
+                Ok(())
             }
             Ok(Ok(None)) => {
                 self.count(Outcome::Unknown);
                 self.cache.fill(kid, None, now);
-                true
+                Ok(())
             }
-            Ok(Err(error)) => {
-                self.count(Outcome::Failed);
-                tracing::debug!(%error, %kid, "A key cannot be fetched.");
-                false
-            }
-            Err(_) => {
-                self.count(Outcome::Failed);
-                tracing::debug!(%kid, "The key store did not answer in time.");
-                false
-            }
+            Ok(Err(error)) => Err(error.0),
+            Err(_) => Err(format!("no answer within {} ms", TIMEOUT.as_millis())),
         };
-        self.note(answered);
+        if let Err(why) = &answered {
+            self.count(Outcome::Failed);
+            tracing::debug!(why, %kid, "A key cannot be fetched.");
+        }
+        self.note(answered.as_ref().map(|_| ()).map_err(String::as_str));
         let waiting = self
             .under_way
             .lock()
@@ -166,7 +168,7 @@ impl KeyLookup {
             .remove(&kid);
         for sender in waiting.into_iter().flatten() {
             // Whoever asked may have gone.
-            let _gone = sender.send(answered);
+            let _gone = sender.send(answered.is_ok());
         }
     }
 

@@ -11,6 +11,7 @@ mod files;
 mod keyring;
 mod keyset;
 mod methods;
+mod probe;
 mod refresh;
 mod source;
 
@@ -18,3 +19,4 @@ pub use crypto::install_crypto;
 pub use files::{UnusableFile, unusable_files};
 pub use keyring::{FETCHES, Keyring};
 pub use methods::{Around, Tokens, TokensSpec};
+pub use probe::probe;

@@ -1,15 +1,17 @@
 //! `tidegate check`: every problem of a configuration in one run.
 
+mod online;
+
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use tidegate_config::{AuthenticatorSpec, Loaded, LoadedRegion};
-use tidegate_identity::KeyStoreSpec;
+use tidegate_config::{AuthenticatorSpec, Loaded};
 use tidegate_model::Diagnostic;
 use tidegate_tokens::unusable_files;
 
-use super::{Outcome, block_on};
+use self::online::online;
+use super::Outcome;
 use crate::files::{Refused, load_folder, load_region};
 
 /// Exit code of a configuration with errors.
@@ -66,7 +68,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
                 loaded.generation,
             );
             if args.online {
-                return online(&loaded);
+                return online(&loaded, &args.data);
             }
             Ok(ExitCode::SUCCESS)
         }
@@ -123,38 +125,4 @@ fn files(loaded: &Loaded, data: &Path) -> Vec<Diagnostic> {
         }
     }
     problems
-}
-
-/// Asks everything that the configuration leads to; each with one line.
-fn online(loaded: &Loaded) -> Outcome {
-    let mut good = true;
-    for region in &loaded.regions {
-        for (what, result) in checks(region)? {
-            let name = &region.id;
-            match result {
-                Ok(()) => anstream::println!("{name}: {what}: good"),
-                Err(why) => {
-                    anstream::println!("{name}: {what}: {why}");
-                    good = false;
-                }
-            }
-        }
-    }
-    Ok(ExitCode::from(if good { 0 } else { WRONG }))
-}
-
-/// What a check is about, and a sentence if it fails.
-type Checked = (String, Result<(), String>);
-
-/// The checks of a region. A further kind of check is a further entry here.
-fn checks(region: &LoadedRegion) -> Result<Vec<Checked>, String> {
-    let mut done = Vec::new();
-    if let KeyStoreSpec::Dynamodb(spec) = &region.spec.key_store {
-        let result = block_on(async {
-            let table = tidegate_dynamo::Table::open(spec).await;
-            Ok(table.probe().await.map_err(|trouble| trouble.to_string()))
-        })?;
-        done.push((format!("the table of keys `{}`", spec.table), result));
-    }
-    Ok(done)
 }

@@ -29,7 +29,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("dns", &["model"]),
     ("net", &["model", "runtime", "telemetry"]),
     ("keystore", &["model", "identity", "telemetry"]),
-    ("dynamo", &["identity", "keystore"]),
+    ("dynamo", &["identity", "keystore", "runtime"]),
     ("limitstore", &["model", "limit", "telemetry"]),
     ("tokens", &["model", "identity", "runtime", "dns"]),
     (
