@@ -99,7 +99,7 @@ impl Table {
         }
     }
 
-    /// What the table knows of a key: its record, its secrets and its revocation come in one answer.
+    /// What the table knows of a key: record, secrets and revocation come in one answer.
     ///
     /// # Errors
     /// [`Trouble`].

@@ -147,7 +147,7 @@ mod tests {
                 .keys
                 .audited
                 .each_ref()
-                .map(|cell| cell.get()),
+                .map(tidegate_telemetry::Cell::get),
             [2, 1]
         );
     }

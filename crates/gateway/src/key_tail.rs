@@ -134,9 +134,9 @@ async fn hand_on(services: &Services, changes: Vec<Change>) {
     }
 }
 
-/// Reads the recent log of revocations again and again, until the process ends. What this node knows
-/// beyond it is then brought there by the node that follows the stream: it was told while the table
-/// could not be reached, and whoever told may be gone.
+/// Reads the recent log of revocations again and again, until the process ends. What this node
+/// knows beyond it is then brought there by the node that follows the stream: it was told while the
+/// table could not be reached, and whoever told may be gone.
 pub(crate) async fn repair(services: Arc<Services>, table: Table) {
     loop {
         let read = read_log(&services, &table).await;

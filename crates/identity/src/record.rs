@@ -1,8 +1,8 @@
 //! What is known of a key, and why a caller is turned away.
 //!
-//! Facts about a key are only ever added: it was made, it got a further secret, it was revoked. They
-//! are replicated apart, so that whichever arrives first, and however often, a revoked key stays
-//! revoked. To undo a revocation is to make a new key.
+//! Facts about a key are only ever added: it was made, it got a further secret, it was revoked.
+//! They are replicated apart, so that whichever arrives first, and however often, a revoked key
+//! stays revoked. To undo a revocation is to make a new key.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -94,8 +94,8 @@ impl KeyRecord {
     }
 
     /// With the secrets that were added since. The newest opens the key, and the one before it for
-    /// as long as the newest says; older ones do not, so that no more than two ever do. The order of
-    /// `secrets` does not matter.
+    /// as long as the newest says; older ones do not, so that no more than two ever do. The order
+    /// of `secrets` does not matter.
     #[must_use]
     pub fn with_secrets(mut self, secrets: impl IntoIterator<Item = KeySecret>) -> Self {
         let mut secrets: Vec<KeySecret> = secrets.into_iter().collect();

@@ -1,8 +1,8 @@
 //! What stands between look-ups and a store on a network.
 //!
 //! A token bucket bounds how many keys are asked for in a second: whoever makes up keys with good
-//! checksums meets it, and keys in the cache do not. And after a failure the store is left alone for
-//! a moment, so that nobody waits for it: one look-up then tries whether it is back.
+//! checksums meets it, and keys in the cache do not. And after a failure the store is left alone
+//! for a moment, so that nobody waits for it: one look-up then tries whether it is back.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};

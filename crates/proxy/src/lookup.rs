@@ -52,7 +52,8 @@ enum Outcome {
 }
 
 impl KeyLookup {
-    /// Look-ups in `source` that run on `control`; `guard` bounds them if the store is on a network.
+    /// Look-ups in `source` that run on `control`; `guard` bounds them if the store is on a
+    /// network.
     #[must_use]
     pub fn new(
         source: Arc<dyn KeySource>,

@@ -70,7 +70,7 @@ enum Command {
         #[arg(long, value_name = "FORMAT")]
         format: Option<Format>,
     },
-    /// Write all keys with digests in place of secrets, to be imported where the pepper is the same.
+    /// Write all keys, digests in place of secrets, to be imported where the pepper is the same.
     Export {
         /// The file; standard output if left out.
         #[arg(value_name = "FILE")]
@@ -112,7 +112,8 @@ struct Create {
     /// What it may be used for. May be repeated.
     #[arg(long = "scope", value_name = "SCOPE")]
     scopes: Vec<String>,
-    /// From where it may be used: an address or a block. May be repeated; from everywhere if left out.
+    /// From where it may be used: an address or a block. May be repeated; everywhere if left
+    /// out.
     #[arg(long = "from", value_name = "CIDR")]
     allowed_cidrs: Vec<Prefix>,
     /// A note about it. May be repeated.
