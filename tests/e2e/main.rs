@@ -4,6 +4,7 @@ mod anycast;
 mod bad_input;
 mod cli;
 mod dynamo;
+mod dynamo_down;
 mod failover;
 mod key_fields;
 mod keys;

@@ -133,6 +133,7 @@ impl Keys {
         let known = match self.cache.lookup(&kid, self.clock.mono()) {
             Lookup::Known(_) | Lookup::Refresh(_) | Lookup::Revoked => true,
             Lookup::Ask { stale } => stale.is_some(),
+            // It may have been made since.
             Lookup::Unknown => false,
         };
         if known {
@@ -236,7 +237,11 @@ impl Keys {
     /// Facts that the shared store told of, for this node and its mates. What was known already is
     /// not told again: the ledger sees to that.
     pub(crate) async fn heard(&self, items: Vec<KeyItem>) {
-        self.apply(&items);
+        let now = self.clock.mono();
+        self.revoke_cached(&items);
+        for item in items.iter().filter(|item| !is_revocation(item)) {
+            self.cache.changed(&item.kid(), now);
+        }
         self.tell(&items).await;
         self.keep_stored(items).await;
     }
@@ -270,7 +275,7 @@ impl Keys {
         }
     }
 
-    /// Lets the cache know. That does not wait for the disk.
+    /// Lets the cache know of what was made here.
     fn apply(&self, items: &[KeyItem]) {
         let now = self.clock.mono();
         self.revoke_cached(items);
@@ -302,8 +307,21 @@ impl Keys {
         if let Err(error) = self.store.keep_told(items.clone()).await {
             tracing::error!(%error, "Keys that others told of cannot be kept; they count until this node stops.");
         }
-        // Afterwards: a key that has changed is looked for in the file.
-        self.apply(&items);
+        let now = self.clock.mono();
+        for item in items.iter().filter(|item| !is_revocation(item)) {
+            // As it is in the file, with secrets that may have come before the record. It is known
+            // from now on, whatever look-ups that are under way will say.
+            let found = match self.store.is_shared() {
+                true => None,
+                false => self.store.get(item.kid()).await.ok().flatten(),
+            };
+            match found {
+                Some(Stored { record, revoked }) => {
+                    self.cache.fill(item.kid(), Some((record, revoked)), now);
+                }
+                None => self.cache.changed(&item.kid(), now),
+            }
+        }
     }
 
     /// All facts of the store, as entries of the ledger.
@@ -315,6 +333,10 @@ impl Keys {
     pub(crate) fn cached(&self) -> (usize, usize) {
         self.cache.len()
     }
+}
+
+const fn is_revocation(item: &KeyItem) -> bool {
+    matches!(item, KeyItem::Revoked { .. })
 }
 
 fn entry(item: &KeyItem) -> Option<Entry> {
