@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region};
-use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::{Client, Config};
 use tidegate_identity::{DynamoSpec, KeyId, KeyItem, KeyRecord, KeySecret};
 use tidegate_keystore::{FetchError, KeySource, Stored};
 
@@ -22,6 +23,18 @@ const ITEMS_OF_A_KEY: i32 = 8;
 const PAGE: i32 = 1_000;
 /// Pages of a list at most: a million items.
 const PAGES_MAX: usize = 1_000;
+
+/// For one attempt of what an operator waits for, and for all attempts.
+const PATIENT_ATTEMPT: Duration = Duration::from_secs(5);
+const PATIENT_TOTAL: Duration = Duration::from_secs(12);
+
+fn patient() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(PATIENT_ATTEMPT)
+        .operation_attempt_timeout(PATIENT_ATTEMPT)
+        .operation_timeout(PATIENT_TOTAL)
+        .build()
+}
 
 /// A region's replica of the table. Cheap to clone.
 #[derive(Clone)]
@@ -61,6 +74,15 @@ impl Table {
             .operation_attempt_timeout(spec.attempt_timeout.get())
             .operation_timeout(spec.total_timeout.get())
             .build();
+        Self::open_with(spec, timeouts).await
+    }
+
+    /// As [`Table::open`], for an operator who waits: no request does.
+    pub async fn open_patiently(spec: &DynamoSpec) -> Self {
+        Self::open_with(spec, patient()).await
+    }
+
+    async fn open_with(spec: &DynamoSpec, timeouts: TimeoutConfig) -> Self {
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .timeout_config(timeouts)
             .retry_config(RetryConfig::standard().with_max_attempts(spec.attempts_max.into()));
@@ -137,6 +159,8 @@ impl Table {
                 .table_name(&self.name)
                 .limit(PAGE)
                 .set_exclusive_start_key(from)
+                .customize()
+                .config_override(Config::builder().timeout_config(patient()))
                 .send()
                 .await
                 .map_err(Trouble::of)?;

@@ -43,7 +43,7 @@ async fn key_table(region: &LoadedRegion) -> Option<Asked> {
     let KeyStoreSpec::Dynamodb(spec) = &region.spec.key_store else {
         return None;
     };
-    let wrong = Table::open(spec).await.probe().await.err();
+    let wrong = Table::open_patiently(spec).await.probe().await.err();
     Some(Asked {
         what: format!("{}: the table of keys `{}`", region.id, spec.table),
         wrong: wrong.map(|trouble| (trouble.to_string(), trouble.hint().to_owned())),

@@ -30,7 +30,7 @@ pub(super) fn init_table(regions: &Path, region: Option<&str>, replicas: Vec<Str
         });
     };
     let made = block_on(async {
-        let table = Table::open(spec).await;
+        let table = Table::open_patiently(spec).await;
         let init = InitSpec { replicas };
         table
             .init(&init)
