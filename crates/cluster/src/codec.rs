@@ -91,9 +91,14 @@ mod tests {
     }
 
     #[test]
-    fn a_full_batch_fits_a_datagram() {
-        let len = encode(&counts(crate::spec::ROWS_PER_DATAGRAM)).len();
-        assert!(len <= DATAGRAM_MAX, "{len}");
+    fn a_full_piece_fits_a_datagram() {
+        let Message::Counts(batch) = counts(500) else {
+            unreachable!()
+        };
+        for piece in batch.pieces(DATAGRAM_MAX - 8) {
+            let len = encode(&Message::Counts(piece)).len();
+            assert!(len <= DATAGRAM_MAX, "{len}");
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@
 
 mod border;
 mod codec;
+mod complaints;
 mod hearing;
 mod ledger;
 mod member;
@@ -15,6 +16,7 @@ mod membership;
 mod message;
 mod node;
 mod outbox;
+mod pace;
 mod relay;
 mod replicator;
 mod report;
@@ -24,12 +26,14 @@ mod status;
 mod steady;
 
 pub use codec::{DATAGRAM_MAX, Undecodable, decode, encode};
+pub use complaints::Unusable;
 pub use ledger::{Entry, EntryTooLarge, Ledger};
 pub use member::{Member, Seed};
 pub use message::{Heard, Message};
 pub use node::{Event, NEWS_BYTES_MAX, Node};
 pub use outbox::{Effect, Notice};
+pub use pace::SyncSpec;
 pub use report::{NodeFacts, NodeReport};
 pub use resets::{RESETS_MAX, Reset};
 pub use spec::ClusterSpec;
-pub use status::{ClusterStatus, NodeStatus, RegionStatus};
+pub use status::{ClusterStatus, NewsDelayed, NodeStatus, RegionStatus, RowsDropped};

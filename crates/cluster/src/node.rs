@@ -13,13 +13,14 @@ use tidegate_steer::{Controller, Input, Other, State, View};
 
 use crate::border::elect;
 use crate::codec::decode;
+use crate::complaints::Complaints;
 use crate::membership::{Change, Membership, Pool};
 use crate::outbox::{Effect, Notice, Outbox, Peer};
 use crate::relay::{Hop, Relay};
 use crate::replicator::{Peers, Replicator};
 use crate::report::Bulletin;
 use crate::resets::{Reset, Resets, Taken};
-use crate::spec::PULSE;
+use crate::spec::{BORDER_SILENT_AFTER, PULSE};
 use crate::steady::Steady;
 use crate::{ClusterSpec, Entry, Ledger, Message, NodeFacts, Seed};
 
@@ -98,6 +99,8 @@ pub struct Node {
     world_pool: Option<Membership>,
     steady: Steady,
     borders: BTreeSet<NodeId>,
+    /// When each other border node of the region was heard last.
+    borders_heard: BTreeMap<NodeId, Mono>,
     peers: Peers,
     replicator: Replicator,
     bulletin: Bulletin,
@@ -107,7 +110,7 @@ pub struct Node {
     steer: Controller,
     pulse_at: Mono,
     repeat_at: Mono,
-    undecodable: u64,
+    complaints: Complaints,
     out: Outbox,
 }
 
@@ -128,6 +131,7 @@ impl Node {
             world_pool: None,
             steady: Steady::default(),
             borders: BTreeSet::new(),
+            borders_heard: BTreeMap::new(),
             peers: Peers::default(),
             resets: Resets::new(Arc::clone(&table)),
             replicator: Replicator::new(&spec, table, now),
@@ -137,7 +141,7 @@ impl Node {
             steer: Controller::new(spec.node.clone(), spec.steer, now),
             pulse_at: now.mono,
             repeat_at: now.mono + REPEAT,
-            undecodable: 0,
+            complaints: Complaints::new(now.mono),
             out: Outbox::default(),
             random,
             spec,
@@ -170,25 +174,27 @@ impl Node {
 
     fn receive(&mut self, from: &NodeId, bytes: &[u8], one_way: Duration, now: Now) {
         let Ok(message) = decode(bytes) else {
-            self.undecodable += 1;
+            self.complaints.undecodable(from);
             return;
         };
         let audience = self.audience(from);
         if audience == Audience::World {
             self.replicator.hear(&from.region, now.mono - one_way);
+        } else if self.borders.contains(from) {
+            self.borders_heard.insert(from.clone(), now.mono);
         }
         match message {
             Message::SwimRegion(packet) if audience == Audience::Mates => {
                 self.region_pool.receive(&packet, now.mono);
             }
             // From another region: not for us, and a bug or a forgery over there.
-            Message::SwimRegion(_) => self.undecodable += 1,
+            Message::SwimRegion(_) => self.complaints.undecodable(from),
             Message::SwimWorld(packet) => {
                 if let Some(pool) = &mut self.world_pool {
                     pool.receive(&packet, now.mono);
                 }
             }
-            Message::Counts(batch) => self.replicator.counts(&batch, audience, one_way, now),
+            Message::Counts(batch) => self.take_in(from, &batch, one_way, now),
             Message::Pulse {
                 heard,
                 reports,
@@ -221,7 +227,7 @@ impl Node {
                 parts,
                 batch,
             } => {
-                self.replicator.counts(&batch, audience, one_way, now);
+                self.take_in(from, &batch, one_way, now);
                 self.replicator
                     .answered(from, settled, part, parts, &mut self.out);
             }
@@ -301,6 +307,11 @@ impl Node {
     /// Speaks to everyone, even with nothing to say: silence is what tells of a cut.
     fn pulse(&mut self, now: Now) {
         self.pulse_at = now.mono + PULSE;
+        // Until the others have reported, their regions are taken to be as large as ours.
+        let (regions, mates) = (self.spec.regions.len(), self.spec.nodes.len());
+        let reported = self.bulletin.all().count();
+        self.replicator.set_counting(reported.max(regions * mates));
+        self.share_borders(now);
         if now.mono >= self.repeat_at {
             self.repeat_at = now.mono + REPEAT;
             self.bulletin.repeat_own(now.mono);
@@ -327,6 +338,23 @@ impl Node {
                 self.out.send(peers, &pulse, false);
             }
         }
+    }
+
+    /// Shares the telling of other regions with the border nodes that are heard.
+    fn share_borders(&mut self, now: Now) {
+        let borders = &self.borders;
+        self.borders_heard.retain(|node, heard| {
+            borders.contains(node) && now.mono.since(*heard) <= BORDER_SILENT_AFTER
+        });
+        let me = borders.get(&self.spec.node);
+        let heard = self.borders_heard.keys().chain(me).cloned().collect();
+        self.replicator.set_voices(heard, now.mono);
+    }
+
+    fn take_in(&mut self, from: &NodeId, batch: &Batch, one_way: Duration, now: Now) {
+        let audience = self.audience(from);
+        let report = self.replicator.counts(batch, audience, one_way, now);
+        self.complaints.rows(from, report);
     }
 
     // Rights of strict limits.
@@ -550,6 +578,7 @@ impl Node {
             seeds,
             generation,
             steer,
+            sync,
             ..
         } = spec;
         self.spec = ClusterSpec {
@@ -558,6 +587,7 @@ impl Node {
             seeds,
             generation,
             steer,
+            sync,
             ..self.spec.clone()
         };
         self.steer.reconfigure(self.spec.steer);
@@ -661,6 +691,9 @@ impl Machine for Node {
             // Whoever was unsteady may be steady by now.
             self.reelect(now);
             self.pulse(now);
+            if let Some((from, what)) = self.complaints.poll(now.mono) {
+                self.out.notice(Notice::Unusable { from, what });
+            }
         }
         self.replicator.wake(&self.peers, now, &mut self.out);
         self.settle(now);

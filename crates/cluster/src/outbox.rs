@@ -9,7 +9,7 @@ use tidegate_model::{NodeId, RegionId};
 use tidegate_steer::Plan;
 
 use crate::codec::{DATAGRAM_MAX, encode};
-use crate::{Entry, Message};
+use crate::{Entry, Message, Unusable};
 
 /// What a node wants done.
 #[derive(Clone, PartialEq, Debug)]
@@ -55,6 +55,13 @@ pub enum Notice {
         /// Whether it is heard.
         heard: bool,
     },
+    /// What peers sent could not be used; said once a minute.
+    Unusable {
+        /// Who sent the last of it.
+        from: NodeId,
+        /// What has come since the last time.
+        what: Unusable,
+    },
     /// The live counts of others are known, or nobody was there to ask.
     Learned {
         /// Whether a peer answered.
@@ -78,16 +85,18 @@ impl Outbox {
     }
 
     /// Sends one message to several nodes, encoded once. It goes by datagram if it fits and may be
-    /// lost.
+    /// lost. Returns how many bytes that is in all.
     pub(crate) fn send<'p>(
         &mut self,
         peers: impl IntoIterator<Item = &'p Peer>,
         message: &Message,
         reliable: bool,
-    ) {
+    ) -> usize {
+        let mut sent = 0;
         let mut encoded: Option<Bytes> = None;
         for peer in peers {
             let bytes = encoded.get_or_insert_with(|| encode(message)).clone();
+            sent += bytes.len();
             let reliable = reliable || bytes.len() > DATAGRAM_MAX;
             self.push(Effect::Send {
                 to: peer.node.clone(),
@@ -96,6 +105,7 @@ impl Outbox {
                 reliable,
             });
         }
+        sent
     }
 
     pub(crate) fn pop(&mut self) -> Option<Effect> {

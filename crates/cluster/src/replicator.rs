@@ -1,9 +1,10 @@
 //! Which counts go to whom, and when.
 //!
 //! News waits 10 ms for company on its way to the region's nodes and 20 ms on its way to other
-//! regions, where only border nodes send it. What is lost on the way is found by comparing digests
-//! every two seconds. A node that has just started asks for everything first, and counts as fit
-//! only once it has been answered or nobody is there to ask.
+//! regions, where only border nodes send it; longer when there is much of it (`pace.rs`). What is
+//! lost on the way is found by comparing digests every two seconds. A node that has just started
+//! asks for everything first, and counts as fit only once it has been answered or nobody is there
+//! to ask.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,13 +15,17 @@ use tidegate_limit::{
 };
 use tidegate_model::{Mono, NodeId, Now, RegionId};
 
+use crate::codec::DATAGRAM_MAX;
 use crate::hearing::Hearing;
 use crate::outbox::{Effect, Notice, Outbox, Peer};
+use crate::pace::Pace;
 use crate::spec::{
-    ASK_AGAIN, COMPARE, DATAGRAMS_PER_FLUSH, FLUSH_MATES, FLUSH_WORLD, KEEP, KEEP_SUBJECTS,
-    LEARN_WITHIN, REFRESH, ROWS_PER_DATAGRAM, ROWS_PER_PART, SWEEP,
+    ASK_AGAIN, COMPARE, HEADERS, KEEP, KEEP_SUBJECTS, LEARN_WITHIN, REFRESH, ROWS_PER_FLUSH,
+    ROWS_PER_PART, SWEEP,
 };
 use crate::{ClusterSpec, Message};
+
+const AUDIENCES: [Audience; 2] = [Audience::Mates, Audience::World];
 
 /// Who can be written to at the moment.
 #[derive(Debug, Default)]
@@ -46,13 +51,18 @@ pub(crate) struct Replicator {
     hearing: Hearing,
     /// What the counters were told of other regions last.
     told: Vec<RegionPresence>,
+    /// The border nodes that share the telling of other regions.
+    voices: BTreeSet<NodeId>,
     learning: Learning,
     flush_at: [Option<Mono>; 2],
+    /// How news to the region and to the world is paced.
+    paces: [Pace; 2],
     refresh_at: Mono,
     sweep_at: Mono,
     compare_at: Mono,
     compared: usize,
-    absorbed: Absorbed,
+    /// Rows received that told something new.
+    learned: u64,
     keep_at: Mono,
     /// Whether counts were handed out to be kept and are not on disk yet.
     keeping: bool,
@@ -84,16 +94,18 @@ impl Replicator {
             counters,
             hearing: Hearing::new(spec.node.region.clone(), &spec.regions, now),
             told: Vec::new(),
+            voices: BTreeSet::new(),
             learning: Learning::Waiting {
                 until: now + LEARN_WITHIN,
                 asked: BTreeMap::new(),
             },
             flush_at: [None; 2],
+            paces: AUDIENCES.map(|audience| Pace::new(spec.sync.pace(audience), now)),
             refresh_at: now + REFRESH,
             sweep_at: now + SWEEP,
             compare_at: now + COMPARE,
             compared: 0,
-            absorbed: Absorbed::default(),
+            learned: 0,
             keep_at: now + KEEP,
             keeping: false,
         }
@@ -103,6 +115,9 @@ impl Replicator {
         self.hearing.set_regions(&spec.regions, now.mono);
         self.counters
             .reconfigure(spec.regions.clone(), spec.nodes.clone(), now);
+        for audience in AUDIENCES {
+            self.paces[audience as usize].set_spec(spec.sync.pace(audience));
+        }
         self.told.clear();
         self.tell_presence(now);
     }
@@ -115,9 +130,14 @@ impl Replicator {
         &self.counters
     }
 
-    /// What has become of all rows received so far.
-    pub(crate) const fn absorbed(&self) -> Absorbed {
-        self.absorbed
+    /// Flushes after which news had to wait for the budget, to the region and to the world.
+    pub(crate) fn delayed(&self) -> [u64; 2] {
+        self.paces.each_ref().map(Pace::delayed)
+    }
+
+    /// How many rows received so far told something new.
+    pub(crate) const fn rows_learned(&self) -> u64 {
+        self.learned
     }
 
     // Hearing of regions.
@@ -167,7 +187,7 @@ impl Replicator {
 
     /// The table has news.
     pub(crate) fn dirty(&mut self, now: Now) {
-        self.flush_at[Audience::Mates as usize].get_or_insert(now.mono + FLUSH_MATES);
+        self.expect_flush(Audience::Mates, now.mono);
         // Requests are waiting for rights: those are asked for at once.
         if self.counters.is_urgent() {
             self.counters.collect(now);
@@ -178,6 +198,24 @@ impl Replicator {
 
     pub(crate) fn set_alive(&mut self, mates: impl Iterator<Item = NodeId>) {
         self.counters.set_alive(mates);
+    }
+
+    /// So many nodes of the whole world count together.
+    pub(crate) fn set_counting(&mut self, nodes: usize) {
+        self.counters.set_counting(nodes);
+    }
+
+    /// These border nodes of the region are heard: they share the subjects that other regions are
+    /// told of. What one that fell silent kept to itself is found by comparing.
+    pub(crate) fn set_voices(&mut self, borders: BTreeSet<NodeId>, now: Mono) {
+        if borders == self.voices {
+            return;
+        }
+        if !self.voices.is_subset(&borders) {
+            self.compare_at = now;
+        }
+        self.counters.set_voices(borders.iter());
+        self.voices = borders;
     }
 
     pub(crate) fn hear_rights(&mut self, word: &RightsWord, now: Now) {
@@ -206,14 +244,16 @@ impl Replicator {
     }
 
     fn schedule(&mut self, now: Mono) {
-        for (audience, wait) in [
-            (Audience::Mates, FLUSH_MATES),
-            (Audience::World, FLUSH_WORLD),
-        ] {
+        for audience in AUDIENCES {
             if self.counters.has_news(audience) {
-                self.flush_at[audience as usize].get_or_insert(now + wait);
+                self.expect_flush(audience, now);
             }
         }
+    }
+
+    fn expect_flush(&mut self, audience: Audience, now: Mono) {
+        let next = self.paces[audience as usize].next(now);
+        self.flush_at[audience as usize].get_or_insert(next);
     }
 
     fn flush(&mut self, audience: Audience, peers: &Peers, now: Now, out: &mut Outbox) {
@@ -225,29 +265,29 @@ impl Replicator {
         if peers.is_empty() {
             self.counters.forget_news(audience);
         }
-        for _ in 0..DATAGRAMS_PER_FLUSH {
-            let Some(batch) = self.counters.export(audience, ROWS_PER_DATAGRAM, now) else {
-                break;
-            };
-            out.send(peers, &Message::Counts(batch), false);
+        let batch = self.counters.export(audience, ROWS_PER_FLUSH, now);
+        let mut sent = 0;
+        // Room for the message's own head.
+        for piece in batch.unwrap_or_default().pieces(DATAGRAM_MAX - 8) {
+            sent += out.send(peers, &Message::Counts(piece), false);
+            sent += HEADERS * peers.len();
         }
+        self.paces[audience as usize].spend(sent, now.mono);
         self.schedule(now.mono);
     }
 
-    pub(crate) fn counts(&mut self, batch: &Batch, from: Audience, one_way: Duration, now: Now) {
+    /// Takes in what a peer counted, and tells what of it could not be used.
+    pub(crate) fn counts(
+        &mut self,
+        batch: &Batch,
+        from: Audience,
+        one_way: Duration,
+        now: Now,
+    ) -> Absorbed {
         let report = self.counters.absorb(batch, from, one_way, now);
-        let total = &mut self.absorbed;
-        for (sum, more) in [
-            (&mut total.learned, report.learned),
-            (&mut total.known, report.known),
-            (&mut total.unknown_limit, report.unknown_limit),
-            (&mut total.out_of_window, report.out_of_window),
-            (&mut total.implausible, report.implausible),
-            (&mut total.no_room, report.no_room),
-        ] {
-            *sum = sum.wrapping_add(more);
-        }
+        self.learned += u64::from(report.learned);
         self.schedule(now.mono);
+        report
     }
 
     // Comparing and learning.
@@ -382,7 +422,7 @@ impl Replicator {
             self.counters.refresh(now);
             self.schedule(now.mono);
         }
-        for audience in [Audience::Mates, Audience::World] {
+        for audience in AUDIENCES {
             if self.flush_at[audience as usize].is_some_and(|at| now.mono >= at) {
                 self.flush(audience, peers, now, out);
             }

@@ -7,7 +7,7 @@ use tidegate_limit::CountersSpec;
 use tidegate_model::{Epoch, Generation, NodeId, Now, RegionId};
 use tidegate_steer::SteerSpec;
 
-use crate::{Member, Seed};
+use crate::{Member, Seed, SyncSpec};
 
 /// Everything a node must know to take part.
 #[derive(Clone, PartialEq, Debug)]
@@ -28,14 +28,15 @@ pub struct ClusterSpec {
     pub generation: Generation,
     /// How fast it comes and goes.
     pub steer: SteerSpec,
+    /// What counts may cost between nodes.
+    pub sync: SyncSpec,
 }
 
-/// News for the region's own nodes waits so long for company.
-pub(crate) const FLUSH_MATES: Duration = Duration::from_millis(10);
-/// News for other regions waits so long for company.
-pub(crate) const FLUSH_WORLD: Duration = Duration::from_millis(20);
 /// How often a node speaks, even with nothing to say.
 pub(crate) const PULSE: Duration = Duration::from_millis(200);
+/// A border node that was not heard for so long, three pulses, is not relied on to tell other
+/// regions.
+pub(crate) const BORDER_SILENT_AFTER: Duration = Duration::from_millis(600);
 /// How often hot subjects are looked at again.
 pub(crate) const REFRESH: Duration = Duration::from_millis(50);
 /// How often a part of the table is swept.
@@ -57,10 +58,10 @@ pub(crate) const LEARN_WITHIN: Duration = Duration::from_millis(2_000);
 pub(crate) const ASK_AGAIN: Duration = Duration::from_millis(600);
 /// Border nodes a region has at most.
 pub(crate) const BORDERS: usize = 3;
-/// Rows in one datagram at most: with names and headers they stay below the smallest QUIC datagram.
-pub(crate) const ROWS_PER_DATAGRAM: usize = 32;
-/// Datagrams of counts in one flush at most; what is left goes with the next.
-pub(crate) const DATAGRAMS_PER_FLUSH: usize = 64;
+/// Rows of counts in one flush at most; what is left goes with the next.
+pub(crate) const ROWS_PER_FLUSH: usize = 2_048;
+/// What a datagram costs beside the message, about: IPv4, UDP, QUIC with its tag.
+pub(crate) const HEADERS: usize = 58;
 /// Counts of quotas are kept on disk so often, and so many subjects at a time.
 pub(crate) const KEEP: Duration = Duration::from_millis(200);
 pub(crate) const KEEP_SUBJECTS: usize = 10_000;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use tidegate_limit::Presence;
 use tidegate_model::{Generation, NodeId, RegionId};
 
-use crate::NodeFacts;
+use crate::{NodeFacts, Unusable};
 
 /// The whole world as one node sees it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -36,14 +36,49 @@ pub struct ClusterStatus {
     /// Entries of the ledger.
     pub ledger_entries: usize,
     /// Rows of counts received that told something new.
-    pub rows_learned: u32,
-    /// Rows of counts received that were dropped: of an unknown limit, out of window, implausible,
-    /// or without room.
-    pub rows_dropped: u32,
+    pub rows_learned: u64,
+    /// Rows of counts received that were dropped.
+    pub rows_dropped: RowsDropped,
+    /// Flushes of counts that had to wait for the budget of `sync`.
+    #[serde(default)]
+    pub news_delayed: NewsDelayed,
     /// SWIM packets that were refused.
     pub packets_rejected: u64,
     /// Messages that could not be read.
     pub undecodable: u64,
+}
+
+/// Rows of counts that could not be used, by reason.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct RowsDropped {
+    /// Of a limit that the node does not have.
+    pub unknown_limit: u64,
+    /// Of a window that is over, or far ahead.
+    pub out_of_window: u64,
+    /// With claims that cannot be.
+    pub implausible: u64,
+    /// There was no room.
+    pub no_room: u64,
+}
+
+impl From<Unusable> for RowsDropped {
+    fn from(unusable: Unusable) -> Self {
+        Self {
+            unknown_limit: unusable.unknown_limit,
+            out_of_window: unusable.out_of_window,
+            implausible: unusable.implausible,
+            no_room: unusable.no_room,
+        }
+    }
+}
+
+/// Flushes of counts that had to wait for the budget.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub struct NewsDelayed {
+    /// To the region's own nodes.
+    pub region: u64,
+    /// To other regions.
+    pub world: u64,
 }
 
 /// A region as one node sees it.

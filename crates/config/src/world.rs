@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use tidegate_balance::PoolSpec;
+use tidegate_cluster::SyncSpec;
 use tidegate_identity::KeysSpec;
 use tidegate_limit::{LimitSpec, RedisSpec, TableSpec};
 use tidegate_model::ByteSize;
@@ -43,6 +44,9 @@ pub struct WorldSpec {
     /// The Redis that limits with `store: redis` are counted in.
     #[serde(default)]
     pub redis: Option<Spanned<RedisSpec>>,
+    /// What counts may cost between nodes.
+    #[serde(default)]
+    pub sync: SyncSpec,
     /// Bounds of the limits' counters.
     #[serde(default)]
     pub counters: TableSpec,

@@ -320,6 +320,7 @@ fn cluster_spec(
         seeds,
         generation: loaded.generation,
         steer: loaded.world.steer,
+        sync: loaded.world.sync,
     }
 }
 

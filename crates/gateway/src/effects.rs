@@ -73,6 +73,15 @@ fn log(notice: &Notice) {
         } => {
             tracing::warn!(%region, "A region is silent: limits keep to this side's share while it is announced.");
         }
+        Notice::Unusable { from, what } => tracing::warn!(
+            last_from = %from,
+            undecodable = what.undecodable,
+            unknown_limit = what.unknown_limit,
+            out_of_window = what.out_of_window,
+            implausible = what.implausible,
+            no_room = what.no_room,
+            "Some of what peers sent could not be used and was dropped."
+        ),
         Notice::Learned { from_peer: true } => {
             tracing::info!("The live counts of other nodes are known.");
         }

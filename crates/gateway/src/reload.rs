@@ -101,6 +101,7 @@ async fn try_reload(services: &Arc<Services>) -> Result<Reloaded, String> {
         seeds,
         generation: loaded.generation,
         steer: loaded.world.steer,
+        sync: loaded.world.sync,
     };
     services
         .cluster

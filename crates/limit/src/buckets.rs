@@ -19,10 +19,15 @@ const RETIRED: u64 = u64::MAX;
 /// Locks for insertion: many more than cores.
 const STRIPES: usize = 256;
 
+/// Eight keys: a cache line, and not parts of two.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+struct Bucket([AtomicU64; WAYS]);
+
 /// Keys of a fixed number of slots.
 #[derive(Debug)]
 pub(crate) struct Buckets {
-    keys: Vec<AtomicU64>,
+    keys: Vec<Bucket>,
     mask: usize,
     used: AtomicUsize,
     inserting: [Mutex<()>; STRIPES],
@@ -32,7 +37,8 @@ impl Buckets {
     /// Room for at least `slots` keys.
     pub(crate) fn new(slots: usize) -> Self {
         let buckets = slots.div_ceil(WAYS).next_power_of_two();
-        let keys = (0..buckets * WAYS).map(|_| AtomicU64::new(EMPTY)).collect();
+        // All places are empty: `EMPTY` is zero.
+        let keys = (0..buckets).map(|_| Bucket::default()).collect();
         Self {
             keys,
             mask: buckets - 1,
@@ -41,9 +47,13 @@ impl Buckets {
         }
     }
 
+    fn place(&self, slot: usize) -> &AtomicU64 {
+        &self.keys[slot / WAYS].0[slot % WAYS]
+    }
+
     /// How many slots there are.
     pub(crate) fn slots(&self) -> usize {
-        self.keys.len()
+        self.keys.len() * WAYS
     }
 
     /// How many of them are taken.
@@ -60,16 +70,13 @@ impl Buckets {
         [first * WAYS, second * WAYS]
     }
 
-    fn places(&self, key: SubjectKey) -> impl Iterator<Item = usize> {
-        self.choices(key)
-            .into_iter()
-            .flat_map(|start| start..start + WAYS)
-    }
-
     /// The slot of `key`, if it has one.
     pub(crate) fn find(&self, key: SubjectKey) -> Option<usize> {
-        self.places(key)
-            .find(|&slot| self.keys[slot].load(SeqCst) == key.raw())
+        self.choices(key).into_iter().find_map(|start| {
+            let keys = &self.keys[start / WAYS].0;
+            let at = keys.iter().position(|held| held.load(SeqCst) == key.raw());
+            at.map(|at| start + at)
+        })
     }
 
     /// The slot of `key`, taken if it has none yet: (slot, whether it is new). `None` when both
@@ -88,7 +95,9 @@ impl Buckets {
         }
         loop {
             let free = self.free_place(key)?;
-            let taken = self.keys[free].compare_exchange(EMPTY, key.raw(), SeqCst, SeqCst);
+            let taken = self
+                .place(free)
+                .compare_exchange(EMPTY, key.raw(), SeqCst, SeqCst);
             if taken.is_ok() {
                 self.used.fetch_add(1, SeqCst);
                 return Some((free, true));
@@ -100,7 +109,7 @@ impl Buckets {
     /// quarters before a key finds no place, with the first bucket that has one only to a half.
     fn free_place(&self, key: SubjectKey) -> Option<usize> {
         let free = |start: usize| {
-            (start..start + WAYS).filter(|&slot| self.keys[slot].load(SeqCst) == EMPTY)
+            (start..start + WAYS).filter(|&slot| self.place(slot).load(SeqCst) == EMPTY)
         };
         let [first, second] = self.choices(key);
         let emptier = if free(second).count() > free(first).count() {
@@ -113,7 +122,7 @@ impl Buckets {
 
     /// The key in a slot.
     pub(crate) fn key(&self, slot: usize) -> Option<SubjectKey> {
-        match self.keys[slot].load(SeqCst) {
+        match self.place(slot).load(SeqCst) {
             EMPTY | RETIRED => None,
             raw => Some(SubjectKey::from_raw(raw)),
         }
@@ -121,7 +130,7 @@ impl Buckets {
 
     /// Frees a slot. Only the control thread does so.
     pub(crate) fn remove(&self, slot: usize) {
-        if self.keys[slot].swap(EMPTY, SeqCst) != EMPTY {
+        if self.place(slot).swap(EMPTY, SeqCst) != EMPTY {
             self.used.fetch_sub(1, SeqCst);
         }
     }
@@ -129,7 +138,7 @@ impl Buckets {
     /// Lets nobody find a slot's subject any more, nor take the slot, until it is
     /// [removed](Self::remove): a core may just be counting in it.
     pub(crate) fn retire(&self, slot: usize) {
-        self.keys[slot].store(RETIRED, SeqCst);
+        self.place(slot).store(RETIRED, SeqCst);
     }
 }
 

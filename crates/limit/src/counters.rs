@@ -17,7 +17,10 @@ mod history;
 mod inspect;
 mod judged;
 mod packer;
+mod rate;
 mod subject;
+mod untold;
+mod voice;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -30,18 +33,19 @@ use self::actors::{ACTORS_MAX, Actors, ME};
 use self::demand::Demand;
 use self::draw::Drawing;
 use self::evict::Eviction;
-use self::export::enqueue;
 use self::history::History;
 pub use self::inspect::{HotSubject, NodeWord, RegionPart, SubjectView, TOP_MAX, Told, Top, TopBy};
 pub use self::judged::Judged;
-use self::subject::{ActorRow, Subjects, subject_entry, worth_telling};
+use self::subject::{ActorRow, Subjects, subject_entry};
+use self::untold::{Due, Own, allowance, together};
+use self::voice::Voice;
 use crate::line::Line;
 use crate::share::SilentParts;
 use crate::subject::LimitIx;
 use crate::table::Registered;
 use crate::{
     Actor, Algorithm, Count, Mode, Presence, RealmSpec, RegionPresence, RightsTo, RightsWord,
-    Scope, SubjectKey, Table,
+    SubjectKey, Table,
 };
 
 /// A count that has not changed for so long is the same everywhere, unless a message was lost.
@@ -87,6 +91,10 @@ pub struct Counters {
     nodes: Vec<NodeId>,
     /// Those of them that can be written to.
     alive: BTreeSet<NodeId>,
+    /// Nodes of the whole world that count together; 0 as long as nobody has said.
+    counting: usize,
+    /// Which subjects this node tells other regions of.
+    voice: Voice,
     home: RegionId,
     presence: Vec<Presence>,
     /// How young the youngest word of each region is, on any subject.
@@ -132,6 +140,8 @@ impl Counters {
             regions: spec.regions,
             nodes: spec.nodes,
             alive: BTreeSet::new(),
+            counting: 0,
+            voice: Voice::default(),
             home,
             subjects: Subjects::default(),
             hot: BTreeMap::new(),
@@ -220,53 +230,22 @@ impl Counters {
         let Some(terms) = self.limits.get(usize::from(limit.0)) else {
             return false;
         };
-        let (global, strict) = (terms.scope == Scope::Global, terms.mode == Mode::Strict);
-        let leases = terms.algorithm == Algorithm::Concurrency;
-        let quota = terms.algorithm == Algorithm::Quota;
-        let current = terms.windows.at(now.wall).ix;
         self.eviction.refer(slot);
+        let strict = terms.mode == Mode::Strict;
+        let window = terms.windows.at(now.wall);
         let subject = subject_entry(&mut self.subjects, key, slot, limit, now.mono);
         let slot = self.table.slot(slot);
-        let (given, given_before) = subject.rights.given(current);
-        let count = slot.own(current);
-        let count = Count {
-            admitted: count.admitted.saturating_sub(given),
-            ..count
+        let own = Own::of(slot, terms, subject, window);
+        subject.rate.pass(now.mono);
+        subject.tally(window.ix, own.count, own.before);
+        subject.rows[0].rate = subject.rate.per_second(TOLD);
+        let (window, admitted) = match terms.algorithm {
+            Algorithm::Concurrency => subject.rows[0].next_word(slot.held()),
+            _ => (window.ix, own.count),
         };
-        let count_before = Count {
-            admitted: slot.own_before(current).saturating_sub(given_before),
-            offered: 0,
-        };
-        subject.decay(now.mono);
-        subject.tally(current, count, count_before.admitted);
-        let rate = subject.rate(TOLD);
-        let own = &mut subject.rows[0];
-        let (window, count) = if leases {
-            own.next_word(slot.held())
-        } else {
-            (current, count)
-        };
-        let before = own.row.count_at(window).admitted;
-        let settled = !leases && own.count(window.previous(), count_before);
-        own.count(window, count);
-        own.rate = rate;
-        own.as_of = now.mono;
-        let news = settled
-            || own.row.count_at(window).admitted != before
-            || leases && own.row.newest() != own.told_window
-            || worth_telling(rate, own.told_rate);
-        if news {
-            own.changed = now.mono;
-            enqueue(&mut self.queues, own, key, Audience::Mates);
-            if global {
-                enqueue(&mut self.queues, own, key, Audience::World);
-            }
-        }
-        let own = own.row.count_at(window).admitted;
-        if news && quota {
-            self.unkept.insert(key);
-        }
-        self.hot.entry(key).or_default().note(now.mono, window, own);
+        let history = self.hot.entry(key).or_default();
+        history.note(now.mono, window, admitted.admitted);
+        let news = self.tell_due(key, Due::News, now);
         self.redraw(key, now);
         if strict {
             self.seek_rights(key, now);
@@ -283,34 +262,20 @@ impl Counters {
                 self.hot.remove(&key);
                 continue;
             };
-            subject.decay(now.mono);
-            let rate = match subject.rate(0.0) {
-                rate if rate < 0.5 => 0.0,
-                rate => rate,
-            };
+            subject.rate.pass(now.mono);
+            let rate = subject.rate.settled();
             let limit = usize::from(subject.limit.0);
             let own = &mut subject.rows[0];
             own.rate = rate;
-            own.as_of = now.mono;
-            let terms = self.limits.get(limit);
-            let held = match terms {
+            let held = match self.limits.get(limit) {
                 Some(terms) if terms.algorithm == Algorithm::Concurrency => {
+                    own.as_of = now.mono;
                     own.leases(terms.lease, now.mono)
                 }
                 _ => 0,
             };
-            let stale = (rate > 0.0 || held > 0) && now.mono.since(own.told_at) >= RETELL;
-            if stale || worth_telling(rate, own.told_rate) {
-                enqueue(&mut self.queues, own, key, Audience::Mates);
-                if self
-                    .limits
-                    .get(limit)
-                    .is_some_and(|terms| terms.scope == Scope::Global)
-                {
-                    enqueue(&mut self.queues, own, key, Audience::World);
-                }
-            }
             let still = rate > 0.0 || own.told_rate > 0.0 || held > 0;
+            self.tell_due(key, Due::Refresh { held }, now);
             self.spill_for_silent(key, now);
             let line = self.redraw(key, now);
             self.judge(key, line, now);
@@ -439,20 +404,26 @@ impl Counters {
             self.table.slot(subject.slot).set_line(line);
             return line;
         }
+        let window = terms.windows.at(now.wall);
+        let slot = self.table.slot(subject.slot);
+        let own = Own::of(slot, terms, subject, window);
+        let (rate, way_s) = (subject.rows[0].rate, self.heard_after.as_secs_f64());
+        let headroom = own.foreseen(slot, terms, window, rate, way_s, now);
+        let together = together(terms, self.counting, self.alive.len());
         let line = Drawing {
             subject,
+            allowance: allowance(terms, headroom, together),
             terms,
             amount,
             actors: &self.actors,
             presence: &self.presence,
             heard: &self.heard,
             history: self.hot.get(&key),
-            window: terms.windows.at(now.wall),
+            window,
             now: now.mono,
             heard_after: self.heard_after,
         }
         .line();
-        let slot = self.table.slot(subject.slot);
         match terms.algorithm {
             Algorithm::Bucket => slot.set_bucket_line(line),
             _ => slot.set_line(line),

@@ -142,6 +142,9 @@ impl Line {
 
     /// Admitted by others in `age`, of what `seen` and `own` left.
     fn flight(&self, age: Duration, amount: u32, seen: u32, own: u32) -> u32 {
+        if self.slope == 0.0 {
+            return 0;
+        }
         // Should the control thread stall, a stale line must not grow without bound and refuse
         // everyone.
         let asked = f64::from(self.slope) * age.min(HORIZON).as_secs_f64();

@@ -9,10 +9,12 @@ use tidegate_model::Now;
 
 mod cells;
 mod control;
+mod decide;
 mod place;
 mod stored;
 
 pub(crate) use self::control::Registered;
+pub use self::decide::Decision;
 use self::place::{Held, Place};
 pub use self::stored::StoreReceipt;
 use crate::bucket::Bucket;
@@ -23,9 +25,7 @@ use crate::share::whole;
 use crate::sketch::{CELLS, Sketches};
 use crate::slot::Slot;
 use crate::subject::LimitIx;
-use crate::{
-    Algorithm, Limit, Mode, OnPartition, Scope, SubjectKey, TableSpec, Verdict, Window, WindowIx,
-};
+use crate::{Algorithm, Limit, Mode, OnPartition, Scope, SubjectKey, TableSpec, Window, WindowIx};
 
 /// Limits that one request may have to pass.
 pub const LIMITS_PER_REQUEST_MAX: usize = 8;
@@ -79,44 +79,6 @@ pub struct Ask<'l> {
     pub cost: u32,
 }
 
-/// The answer of all limits together.
-#[derive(Clone, Copy, Debug)]
-pub struct Decision {
-    verdicts: [Verdict; LIMITS_PER_REQUEST_MAX],
-    receipts: [Option<Receipt>; LIMITS_PER_REQUEST_MAX],
-    asked: usize,
-    /// Whether all limits let the request through.
-    pub admitted: bool,
-    /// Whether the control thread should be woken to tell others.
-    pub wake: bool,
-}
-
-impl Decision {
-    /// One verdict for each limit asked, in the same order.
-    #[must_use]
-    pub fn verdicts(&self) -> &[Verdict] {
-        &self.verdicts[..self.asked]
-    }
-
-    /// What is left to do once the request has gone its way: one entry for each limit asked, `None`
-    /// where nothing is.
-    #[must_use]
-    pub fn receipts(&self) -> &[Option<Receipt>] {
-        &self.receipts[..self.asked]
-    }
-
-    /// Whether every limit that refuses is a strict one whose rights other nodes may still hand
-    /// over: it is worth asking again after a [`rights_pause`](crate::rights_pause).
-    #[must_use]
-    pub fn awaits_rights(&self) -> bool {
-        !self.admitted
-            && self
-                .verdicts()
-                .iter()
-                .all(|v| !v.refuses() || v.awaits_rights)
-    }
-}
-
 /// Where an admitted request was counted, for [`Table::release`] or [`Table::settle`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Receipt {
@@ -129,9 +91,9 @@ pub struct Receipt {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum SlotAt {
     /// In a slot of its own.
-    Own(usize),
+    Own(u32),
     /// In cells of the limit at this place, together with others.
-    Cells(usize),
+    Cells(u32),
 }
 
 /// More limits were registered over this node's life than it holds (1,024); it keeps those it has.
@@ -145,6 +107,10 @@ impl Table {
     pub fn new(spec: TableSpec) -> Self {
         let buckets = Buckets::new(spec.subjects_max);
         let slots = buckets.slots();
+        assert!(
+            u32::try_from(slots).is_ok(),
+            "the configuration's check forbids it"
+        );
         let words = slots.div_ceil(64);
         let dirty_words = (slots + LIMITS_MAX * CELLS).div_ceil(64);
         let zeros = |n: usize| (0..n).map(|_| AtomicU64::new(0)).collect();
@@ -188,62 +154,6 @@ impl Table {
         Ok(ix)
     }
 
-    /// Decides one request against all its limits, and counts it if all of them let it through. A
-    /// request that one limit refuses is counted as asked for by each, and as admitted by none.
-    ///
-    /// # Panics
-    /// If more than [`LIMITS_PER_REQUEST_MAX`] limits are asked; the configuration's check forbids
-    /// it.
-    #[must_use]
-    pub fn decide(&self, now: Now, asks: &[Ask<'_>]) -> Decision {
-        self.decide_offered(now, asks, true)
-    }
-
-    /// Decides a request again that waited: it is not counted as asked for twice.
-    ///
-    /// # Panics
-    /// As [`decide`](Self::decide).
-    #[must_use]
-    pub fn decide_again(&self, now: Now, asks: &[Ask<'_>]) -> Decision {
-        self.decide_offered(now, asks, false)
-    }
-
-    fn decide_offered(&self, now: Now, asks: &[Ask<'_>], offered: bool) -> Decision {
-        let mut decision = Decision {
-            verdicts: [Verdict::NOTHING; LIMITS_PER_REQUEST_MAX],
-            receipts: [None; LIMITS_PER_REQUEST_MAX],
-            asked: asks.len(),
-            admitted: true,
-            wake: false,
-        };
-        let mut places: [Option<Place<'_>>; LIMITS_PER_REQUEST_MAX] =
-            [const { None }; LIMITS_PER_REQUEST_MAX];
-        for (i, ask) in asks.iter().enumerate() {
-            let place = self.place(now, ask);
-            if offered {
-                place.offer(ask.cost);
-            }
-            decision.verdicts[i] = place.look(ask.cost);
-            decision.admitted &= !decision.verdicts[i].refuses();
-            places[i] = Some(place);
-        }
-        if decision.admitted {
-            debit(asks, &places, &mut decision);
-        }
-        for (i, (ask, place)) in asks.iter().zip(places.iter().flatten()).enumerate() {
-            if decision.admitted && decision.verdicts[i].admitted {
-                decision.receipts[i] = place.receipt(ask);
-            }
-            if ask.limit.scope != Scope::Node {
-                decision.wake |= self.mark_at(place.at, place.subject);
-            }
-            if decision.verdicts[i].awaits_rights {
-                decision.wake |= !self.urgent.swap(true, SeqCst);
-            }
-        }
-        decision
-    }
-
     /// Counts what a request came to beyond what was taken before, if need be beyond the amount.
     /// `cost` is the whole of it. Returns whether the control thread should be woken.
     #[must_use]
@@ -254,7 +164,6 @@ impl Table {
         }
         let window = limit.windows.at(now.wall).ix;
         for slot in self.slots_of(receipt) {
-            slot.offer(window, more);
             slot.charge(window, more);
             if limit.algorithm == Algorithm::Bucket {
                 let (_, amount) = slot.terms();
@@ -279,17 +188,20 @@ impl Table {
     fn slots_of(&self, receipt: &Receipt) -> impl Iterator<Item = &Slot> {
         let (own, cells) = match receipt.at {
             SlotAt::Own(at) => {
-                let serves = self.buckets.key(at) == Some(receipt.subject);
-                (serves.then(|| &self.slots[at]), None)
+                let serves = self.buckets.key(at as usize) == Some(receipt.subject);
+                (serves.then(|| &self.slots[at as usize]), None)
             }
-            SlotAt::Cells(limit) => (None, self.sketches.known_cells(limit, receipt.subject)),
+            SlotAt::Cells(limit) => (
+                None,
+                self.sketches.known_cells(limit as usize, receipt.subject),
+            ),
         };
         own.into_iter().chain(cells.into_iter().flatten())
     }
 
     fn mark_receipt(&self, limit: &Limit, receipt: &Receipt) -> bool {
         match receipt.at {
-            SlotAt::Own(at) if self.buckets.key(at) != Some(receipt.subject) => false,
+            SlotAt::Own(at) if self.buckets.key(at as usize) != Some(receipt.subject) => false,
             _ if limit.scope == Scope::Node => false,
             at => self.mark_at(at, receipt.subject),
         }
@@ -306,7 +218,7 @@ impl Table {
         match self.slot_for(now, ask, window) {
             Some(at) => {
                 self.slots[at].set_terms(ask.ix, ask.amount);
-                self.look(now, ask, window, &self.slots[at], SlotAt::Own(at))
+                self.look(now, ask, window, &self.slots[at], SlotAt::Own(at as u32))
             }
             None => self.cells(now, ask, window),
         }
@@ -430,25 +342,6 @@ impl Table {
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.slots.len()
-    }
-}
-
-/// Takes the cost from every limit, or from none: another core may have taken the last unit since
-/// we looked.
-fn debit(asks: &[Ask<'_>], places: &[Option<Place<'_>>], decision: &mut Decision) {
-    for (i, (ask, place)) in asks.iter().zip(places.iter().flatten()).enumerate() {
-        decision.verdicts[i] = place.take(ask.cost);
-        if decision.verdicts[i].refuses() {
-            let before = decision
-                .verdicts
-                .iter()
-                .zip(asks[..i].iter().zip(places.iter().flatten()));
-            for (_, (ask, taken)) in before.filter(|(verdict, _)| verdict.admitted) {
-                taken.give_back(ask.cost);
-            }
-            decision.admitted = false;
-            return;
-        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tidegate_cluster::{ClusterSpec, Effect, Event, Node, Seed as ClusterSeed};
+use tidegate_cluster::{ClusterSpec, Effect, Event, Node, Seed as ClusterSeed, SyncSpec};
 use tidegate_limit::{Ask, Limit, LimitIx, SubjectKey, Table, TableSpec, WindowIx, rights_pause};
 use tidegate_model::{Epoch, Generation, Machine, Mono, NodeId, Now, RegionId, Seed, Wall};
 use tidegate_steer::SteerSpec;
@@ -313,6 +313,7 @@ impl<'p> World<'p> {
                 .collect(),
             generation: Generation(1),
             steer: SteerSpec::default(),
+            sync: SyncSpec::default(),
             node: id.clone(),
         };
         let table = Arc::new(Table::new(TableSpec {

@@ -94,6 +94,9 @@ catalog! {
     LIMIT_STALENESS_SECONDS = Gauge "tidegate_limit_staleness_seconds" ["region"];
     /// Rows of counts received from other nodes, by what became of them.
     LIMIT_ROWS = Counter "tidegate_limit_rows" ["outcome"];
+    /// Times that news of counts had to wait longer than usual for the budget of `sync`, by for
+    /// whom.
+    LIMIT_NEWS_DELAYED = Counter "tidegate_limit_news_delayed" ["to"];
     /// Client connections accepted.
     CONNECTIONS = Counter "tidegate_connections" ["door"];
     /// Client connections open.

@@ -5,7 +5,7 @@ use tidegate_model::{Epoch, Generation, Wall};
 use tidegate_steer::SteerSpec;
 
 use super::*;
-use crate::Reset;
+use crate::{Reset, SyncSpec};
 
 const ONE_WAY: Duration = Duration::from_millis(40);
 const STEP_MS: u64 = 5;
@@ -64,6 +64,7 @@ impl World {
             seeds: seeds.map(|(i, name)| seed(i, name)).collect(),
             generation: Generation(1),
             steer: SteerSpec::default(),
+            sync: SyncSpec::default(),
         };
         let table = Arc::new(Table::new(TableSpec {
             subjects_max: 1_024,

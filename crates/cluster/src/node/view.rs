@@ -7,14 +7,15 @@ use tidegate_model::{Mono, Now, RegionId};
 use super::{Node, REPORT_FRESH};
 use crate::membership::Membership;
 use crate::status::presence_word;
-use crate::{ClusterStatus, NodeReport, NodeStatus, RegionStatus};
+use crate::{ClusterStatus, NewsDelayed, NodeReport, NodeStatus, RegionStatus};
 
 impl Node {
     /// The world as this node sees it.
     #[must_use]
     pub fn status(&self, now: Now) -> ClusterStatus {
         let (subjects, _, subjects_hot) = self.replicator.counters().sizes();
-        let rows = self.replicator.absorbed();
+        let unusable = self.complaints.total();
+        let [delayed_region, delayed_world] = self.replicator.delayed();
         let world_rejected = self.world_pool.as_ref().map_or(0, Membership::rejected);
         ClusterStatus {
             node: self.spec.node.clone(),
@@ -34,10 +35,14 @@ impl Node {
             subjects,
             subjects_hot,
             ledger_entries: self.ledger.len(),
-            rows_learned: rows.learned,
-            rows_dropped: rows.unknown_limit + rows.out_of_window + rows.implausible + rows.no_room,
+            rows_learned: self.replicator.rows_learned(),
+            rows_dropped: unusable.into(),
+            news_delayed: NewsDelayed {
+                region: delayed_region,
+                world: delayed_world,
+            },
             packets_rejected: self.region_pool.rejected() + world_rejected,
-            undecodable: self.undecodable,
+            undecodable: unusable.undecodable,
         }
     }
 

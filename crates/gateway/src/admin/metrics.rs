@@ -34,16 +34,19 @@ fn add_cluster(scrape: &mut Scrape, services: &Services, status: &ClusterStatus)
         &["hot"],
         status.subjects_hot as f64,
     );
-    scrape.counter(
-        &catalog::LIMIT_ROWS,
-        &["learned"],
-        status.rows_learned.into(),
-    );
-    scrape.counter(
-        &catalog::LIMIT_ROWS,
-        &["dropped"],
-        status.rows_dropped.into(),
-    );
+    scrape.counter(&catalog::LIMIT_ROWS, &["learned"], status.rows_learned);
+    let dropped = status.rows_dropped;
+    for (outcome, rows) in [
+        ("unknown_limit", dropped.unknown_limit),
+        ("out_of_window", dropped.out_of_window),
+        ("implausible", dropped.implausible),
+        ("no_room", dropped.no_room),
+    ] {
+        scrape.counter(&catalog::LIMIT_ROWS, &[outcome], rows);
+    }
+    let delayed = status.news_delayed;
+    scrape.counter(&catalog::LIMIT_NEWS_DELAYED, &["region"], delayed.region);
+    scrape.counter(&catalog::LIMIT_NEWS_DELAYED, &["world"], delayed.world);
     scrape.counter(&catalog::MESH_DROPPED, &["undecodable"], status.undecodable);
     scrape.counter(
         &catalog::MESH_DROPPED,

@@ -1,16 +1,22 @@
 //! What others counted, on its way in. Nothing that a peer claims is believed that cannot be, and
 //! every row that is dropped is counted.
 
+use std::cmp::Ordering;
 use std::time::Duration;
 
 use tidegate_model::{Mono, Now};
 
 use super::actors::ME;
 use super::export::enqueue;
-use super::subject::{subject_entry, worth_telling};
+use super::rate::worth_telling;
+use super::subject::subject_entry;
+use super::untold::Due;
 use super::{Audience, Counters, RATE_DECI_MAX, RETELL};
 use crate::subject::LimitIx;
-use crate::{Algorithm, Batch, Count, Group, Scope, SubjectKey, WindowIx};
+use crate::{Algorithm, Batch, Count, Group, Scope, SubjectKey, Window, WindowIx};
+
+/// Clocks of nodes may be apart by so much before rows of the present look implausible.
+const CLOCKS_APART: Duration = Duration::from_secs(1);
 
 /// What became of a batch's rows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -82,7 +88,8 @@ impl Counters {
             return;
         };
         let terms = &self.limits[ix];
-        let current = terms.windows.at(now.wall).ix;
+        let window = terms.windows.at(now.wall);
+        let current = window.ix;
         // What counts leases by itself numbers its words, where others have windows.
         let windowed = terms.algorithm != Algorithm::Concurrency;
         if windowed && (group.window < current.previous() || group.window > current.next()) {
@@ -93,9 +100,14 @@ impl Counters {
             report.known += rows;
             return;
         }
+        let most = match terms.algorithm {
+            Algorithm::Concurrency => u32::MAX,
+            _ => most_in(group.window, window),
+        };
         for update in &group.updates {
             let offered = update.admitted.checked_add(update.refused);
-            let Some(offered) = offered.filter(|_| update.rate_deci <= RATE_DECI_MAX) else {
+            let plausible = |offered: &u32| *offered <= most && update.rate_deci <= RATE_DECI_MAX;
+            let Some(offered) = offered.filter(plausible) else {
                 report.implausible += 1;
                 continue;
             };
@@ -185,7 +197,21 @@ impl Counters {
             }
             self.spill(key, more, last_word, as_of, now);
             self.redraw(key, now);
+            self.tell_due(key, Due::Heard, now);
         }
         Some(news)
     }
+}
+
+/// The most that anybody can have been asked for in a window by now, at the fastest rate that is
+/// believed. Clocks may be apart, so there is a second more.
+fn most_in(asked: WindowIx, now: Window) -> u32 {
+    let length = now.elapsed + now.left;
+    let passed = match asked.cmp(&now.ix) {
+        Ordering::Less => length,
+        Ordering::Equal => now.elapsed,
+        Ordering::Greater => Duration::ZERO,
+    };
+    let secs = (passed + CLOCKS_APART).as_secs_f64();
+    (secs * f64::from(RATE_DECI_MAX / 10)) as u32
 }

@@ -26,6 +26,8 @@ pub(super) struct Drawing<'c> {
     pub(super) terms: &'c Registered,
     /// The amount that applies to this subject.
     pub(super) amount: u32,
+    /// What each other node may have admitted and not told.
+    pub(super) allowance: f64,
     pub(super) actors: &'c Actors,
     /// Of each region.
     pub(super) presence: &'c [Presence],
@@ -52,6 +54,8 @@ struct Told {
     slope: f64,
     /// Offered since their last words.
     asked: f64,
+    /// What those that were silent while others spoke may have kept back.
+    untold: f64,
     /// How old the oldest of these words is.
     oldest: Duration,
 }
@@ -96,7 +100,7 @@ impl Drawing<'_> {
             .map_or(0, |history| history.at(self.now - then, self.window.ix));
         Line {
             window: self.window.ix,
-            base: whole(told.seen + silent.now - self.doubt(&told, &silent)),
+            base: whole(told.seen + told.untold + silent.now - self.doubt(&told, &silent)),
             from_ms: millis(self.now - age),
             slope: told.slope as f32,
             roll: whole(silent.anew),
@@ -149,9 +153,12 @@ impl Drawing<'_> {
                 Presence::Reachable => {
                     self.add_counts(row, &mut told);
                     if self.now.since(row.as_of) < HORIZON && row.rate > 0.0 {
-                        let age = self.now.since(self.known_until(row));
+                        let until = self.known_until(row);
+                        let age = self.now.since(until);
+                        let quiet = until.since(row.as_of).as_secs_f64();
                         told.slope += row.rate;
                         told.asked += row.rate * age.as_secs_f64();
+                        told.untold += (row.rate * quiet).min(self.allowance);
                         told.oldest = told.oldest.max(age);
                     }
                 }
@@ -160,8 +167,9 @@ impl Drawing<'_> {
         told
     }
 
-    /// Until when all is known that the row's actor admitted. Whoever admits says so: if others of
-    /// its region were heard since, and it was not, it had nothing to say.
+    /// Until when all is known that the row's actor admitted, but for what it may keep back.
+    /// Whoever admits more says so: if others of its region were heard since, and it was not, it
+    /// had nothing to say.
     fn known_until(&self, row: &ActorRow) -> Mono {
         let Some(region) = self.actors.region(row.actor) else {
             return row.as_of;

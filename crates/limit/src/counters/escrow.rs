@@ -178,7 +178,7 @@ impl Counters {
             NODE_AHEAD_S
         };
         // What was asked for just now came at once: a rate does not tell of it.
-        (rate * ahead).ceil().max(subject.recent.ceil()) as u32
+        (rate * ahead).ceil().max(subject.rate.recent().ceil()) as u32
     }
 
     fn ask_regions(

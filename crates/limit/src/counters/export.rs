@@ -31,6 +31,10 @@ impl Counters {
                 continue;
             };
             row.queued[audience as usize] = false;
+            // Another border node tells of this one.
+            if audience == Audience::World && !self.voice.speaks_for(key) {
+                continue;
+            }
             if actor == ME {
                 row.told_rate = row.rate;
                 row.told_at = now.mono;

@@ -9,12 +9,11 @@ use super::actors::{Actors, ME};
 use super::bucket::Assumed;
 use super::demand::Demand;
 use super::escrow::Rights;
+use super::rate::Rate;
 use crate::subject::LimitIx;
 use crate::table::Registered;
 use crate::{Algorithm, Count, Row, SubjectKey, WindowIx};
 
-/// Over which time a rate is averaged.
-const RATE_OVER: Duration = Duration::from_millis(100);
 /// Actors whose counts of one subject are kept at most; beyond it a row is dropped and counted.
 const ROWS_MAX: usize = 512;
 
@@ -47,9 +46,8 @@ impl Hasher for AsHashed {
 pub(super) struct Subject {
     pub(super) slot: usize,
     pub(super) limit: LimitIx,
-    /// Requests asked for here, decayed over [`RATE_OVER`], and when that was worked out.
-    pub(super) recent: f64,
-    pub(super) recent_at: Mono,
+    /// How fast it is asked for here.
+    pub(super) rate: Rate,
     /// What was counted last, and in which window.
     tallied: (WindowIx, Count),
     /// The first is our own.
@@ -92,19 +90,6 @@ impl Subject {
             .sum()
     }
 
-    /// How many requests a second are asked for here, reckoned when `besides` of them are known to
-    /// have come just now.
-    pub(super) fn rate(&self, besides: f64) -> f64 {
-        (self.recent - besides).max(0.0) / RATE_OVER.as_secs_f64()
-    }
-
-    /// Lets the rate asked for here fall with time.
-    pub(super) fn decay(&mut self, now: Mono) {
-        let passed = now.since(self.recent_at).as_secs_f64();
-        self.recent *= (-passed / RATE_OVER.as_secs_f64()).exp();
-        self.recent_at = now;
-    }
-
     /// Adds what is new of `count` in `window`, and of what was admitted in the one before.
     pub(super) fn tally(&mut self, window: WindowIx, count: Count, before: u32) {
         let (seen_in, seen) = self.tallied;
@@ -115,7 +100,7 @@ impl Subject {
         } else {
             count.offered
         };
-        self.recent += f64::from(offered);
+        self.rate.count(offered);
         self.tallied = (window, count);
     }
 
@@ -208,8 +193,7 @@ pub(super) fn subject_entry(
     subjects.entry(key).or_insert_with(|| Subject {
         slot,
         limit,
-        recent: 0.0,
-        recent_at: now,
+        rate: Rate::new(now),
         tallied: (WindowIx::default(), Count::default()),
         rows: vec![ActorRow::new(ME, now)],
         demand: Demand::default(),
@@ -217,9 +201,4 @@ pub(super) fn subject_entry(
         assumed: Assumed::default(),
         rights: Rights::default(),
     })
-}
-
-/// Whether a rate differs enough from the one last told: by a quarter, or it has fallen to nothing.
-pub(super) fn worth_telling(rate: f64, told: f64) -> bool {
-    (rate == 0.0) != (told == 0.0) || (rate - told).abs() > 0.25 * told.max(rate)
 }

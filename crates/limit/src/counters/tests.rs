@@ -1,6 +1,7 @@
 mod kinds;
 mod room;
 mod strict;
+mod untold;
 
 use std::num::NonZeroU32;
 
@@ -11,8 +12,8 @@ use super::*;
 use crate::digest::shard_of;
 use crate::subject::LimitIx;
 use crate::{
-    Algorithm, Ask, Batch, Delta, Group, Limit, LimitId, LimitSpec, TableSpec, Update, Window,
-    WindowIx,
+    Algorithm, Ask, Batch, Delta, Group, Limit, LimitId, LimitSpec, Scope, TableSpec, Update,
+    Window, WindowIx,
 };
 
 /// A node's limiter: table and counters, and how it would be asked.

@@ -110,7 +110,7 @@ impl Table {
         let cells = self.sketches.cells(limit, ask.limit.id, ask.subject);
         let looks = cells.map(|slot| {
             slot.set_terms(ask.ix.cells(), ask.amount);
-            let place = self.look(now, ask, window, slot, SlotAt::Cells(limit));
+            let place = self.look(now, ask, window, slot, SlotAt::Cells(limit as u32));
             (place.look(ask.cost).remaining, place)
         });
         let fullest_first = |(at, (room, _)): &(usize, (u32, Place<'t>))| (*room, ROWS - at);
@@ -155,7 +155,7 @@ impl Table {
                 slot.set_terms(limit.cells(), amount);
             }
         }
-        self.mark_at(SlotAt::Cells(limit.place()), key);
+        self.mark_at(SlotAt::Cells(limit.place() as u32), key);
     }
 
     /// Whether subjects of this kind that are not asked for should make room.
@@ -189,9 +189,12 @@ impl Table {
     /// Marks for collection where a subject is counted. Returns whether the table was clean before.
     pub(super) fn mark_at(&self, at: SlotAt, subject: SubjectKey) -> bool {
         match at {
-            SlotAt::Own(slot) => self.mark(slot),
+            SlotAt::Own(slot) => self.mark(slot as usize),
             SlotAt::Cells(limit) => numbers(subject)
-                .map(|number| self.mark(self.number_of(Cell { limit, number })))
+                .map(|number| {
+                    let limit = limit as usize;
+                    self.mark(self.number_of(Cell { limit, number }))
+                })
                 .contains(&true),
         }
     }

@@ -64,12 +64,32 @@ pub(super) enum Held {
 const LEASE_RETRY: Duration = Duration::from_secs(1);
 
 impl Place<'_> {
-    /// Counts a request as asked for.
-    pub(super) fn offer(&self, cost: u32) {
-        self.slot.offer(self.window.ix, cost);
-        for slot in self.also.iter().flatten() {
-            slot.offer(self.window.ix, cost);
+    /// Counts a request as asked for that is not admitted, or not yet.
+    pub(super) fn ask(&self, cost: u32) {
+        for slot in self.all() {
+            slot.ask(self.window.ix, cost);
         }
+    }
+
+    /// A request that was asked for earlier has been admitted.
+    pub(super) fn meet(&self, cost: u32) {
+        for slot in self.all() {
+            slot.meet(self.window.ix, cost);
+        }
+    }
+
+    /// Enters what became of a request, which was asked for `first` now or counted so before.
+    pub(super) fn close(&self, cost: u32, admitted: bool, first: bool) {
+        // Leases are no part of what a window admits: all are counted as asked for.
+        match (admitted && !matches!(self.held, Held::Leases { .. }), first) {
+            (false, true) => self.ask(cost),
+            (true, false) => self.meet(cost),
+            (true, true) | (false, false) => {}
+        }
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Slot> {
+        std::iter::once(self.slot).chain(self.also.into_iter().flatten())
     }
 
     /// What the limit would say to a request.
@@ -151,10 +171,7 @@ impl Place<'_> {
 
     /// Gives back what [`take`](Self::take) took, because another limit refused the request.
     pub(super) fn give_back(&self, cost: u32) {
-        for slot in [self.slot]
-            .into_iter()
-            .chain(self.also.into_iter().flatten())
-        {
+        for slot in self.all() {
             match self.held {
                 Held::Requests { .. } | Held::Rights { .. } => {
                     slot.give_back(self.window.ix, cost);

@@ -1,6 +1,7 @@
 //! Limits that a store counts: the table keeps the nodes' own count of what the store admitted, so
 //! that it can take over at once.
 
+use arrayvec::ArrayVec;
 use tidegate_model::Now;
 
 use super::{Ask, Decision, LIMITS_PER_REQUEST_MAX, Place, Receipt, Table};
@@ -24,18 +25,15 @@ impl Decision {
     /// If there are more than [`LIMITS_PER_REQUEST_MAX`].
     #[must_use]
     pub fn of(said: &[(Verdict, Option<Receipt>)], wake: bool) -> Self {
-        let mut decision = Self {
-            verdicts: [Verdict::NOTHING; LIMITS_PER_REQUEST_MAX],
-            receipts: [None; LIMITS_PER_REQUEST_MAX],
-            asked: said.len(),
-            admitted: said.iter().all(|(verdict, _)| !verdict.refuses()),
+        let admitted = said.iter().all(|(verdict, _)| !verdict.refuses());
+        Self {
+            verdicts: said.iter().map(|(verdict, _)| *verdict).collect(),
+            receipts: (said.iter().map(|(_, receipt)| *receipt))
+                .map(|receipt| receipt.filter(|_| admitted))
+                .collect(),
+            admitted,
             wake,
-        };
-        for (at, (verdict, receipt)) in said.iter().enumerate() {
-            decision.verdicts[at] = *verdict;
-            decision.receipts[at] = receipt.filter(|_| decision.admitted);
         }
-        decision
     }
 }
 
@@ -53,17 +51,17 @@ impl Table {
     /// asked for.
     #[must_use]
     pub fn peek(&self, now: Now, asks: &[Ask<'_>], offered: bool) -> Decision {
-        let mut said = [(Verdict::NOTHING, None); LIMITS_PER_REQUEST_MAX];
+        let mut said = ArrayVec::<_, LIMITS_PER_REQUEST_MAX>::new();
         let mut wake = false;
-        for (said, ask) in said.iter_mut().zip(asks) {
+        for ask in asks {
             let place = self.place(now, ask);
             if offered {
-                place.offer(ask.cost);
+                place.ask(ask.cost);
             }
-            said.0 = place.look(ask.cost);
+            said.push((place.look(ask.cost), None));
             wake |= self.mark_place(ask, &place);
         }
-        Decision::of(&said[..asks.len()], wake)
+        Decision::of(&said, wake)
     }
 
     /// Counts what a store has admitted, whether or not this table would have. Returns whether the
@@ -72,6 +70,7 @@ impl Table {
     pub fn record(&self, now: Now, ask: &Ask<'_>) -> (Option<Receipt>, bool) {
         let place = self.place(now, ask);
         place.record(ask.cost);
+        place.meet(ask.cost);
         let later = matches!(ask.limit.cost, Cost::Response { .. });
         let receipt = later.then_some(Receipt {
             subject: place.subject,
