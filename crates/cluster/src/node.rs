@@ -243,7 +243,7 @@ impl Node {
             Message::News(news) if audience == Audience::Mates && news.len() <= NEWS_BYTES_MAX => {
                 self.out.push(Effect::News(news));
             }
-            Message::News(_) => self.undecodable += 1,
+            Message::News(_) => self.complaints.undecodable(from),
         }
     }
 
