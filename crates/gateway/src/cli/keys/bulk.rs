@@ -64,7 +64,7 @@ fn lines(
 fn csv_lines(from: Box<dyn Read>, now: Wall) -> impl Iterator<Item = Result<Numbered, String>> {
     let mut reader = csv::ReaderBuilder::new()
         .flexible(true)
-        .trim(csv::Trim::All)
+        .trim(csv::Trim::Headers)
         .from_reader(from);
     let names = reader
         .headers()
@@ -84,24 +84,31 @@ fn csv_lines(from: Box<dyn Read>, now: Wall) -> impl Iterator<Item = Result<Numb
         Err(why) => (Vec::new(), Some(Err(why))),
     };
     let stopped = wrong.is_some();
-    let records = reader
-        .into_records()
-        .take_while(move |_| !stopped)
-        .map(move |record| {
-            let record = record.map_err(|error| error.to_string())?;
-            let at = record.position().map_or(0, csv::Position::line);
+    let mut records = reader.into_records();
+    let records = std::iter::from_fn(move || {
+        let record = records.next().filter(|_| !stopped)?;
+        let after = records.reader().position().line();
+        Some(record.map_err(|error| error.to_string()).map(|record| {
+            let at = line_of(&record, after);
             if record.len() != names.len() {
                 let why = format!("{} columns instead of {}", record.len(), names.len());
-                return Ok((at, Err(why)));
+                return (at, Err(why));
             }
-            let columns: BTreeMap<String, String> = names
-                .iter()
-                .cloned()
-                .zip(record.iter().map(str::to_owned))
-                .collect();
-            Ok((at, from_columns(&columns, now)))
-        });
+            let values = record.iter().map(|value| value.trim().to_owned());
+            let columns: BTreeMap<String, String> = names.iter().cloned().zip(values).collect();
+            (at, from_columns(&columns, now))
+        }))
+    });
     wrong.into_iter().chain(records)
+}
+
+/// The line that a record begins at. The reader says where it was before empty lines that it passed
+/// over, and `after` where it is now.
+fn line_of(record: &csv::StringRecord, after: u64) -> u64 {
+    let before = record.position().map_or(0, csv::Position::line);
+    let breaks = record.iter().flat_map(str::chars).filter(|c| *c == '\n');
+    let own = 1 + breaks.count() as u64;
+    before + (after - before).saturating_sub(own)
 }
 
 /// What came of an import so far.
