@@ -25,7 +25,7 @@ routes:
 ",
         authenticator.replace("FOLDER", &folder.display().to_string())
     );
-    let service = Service::start(Behaviour::ShowsHead).await;
+    let service = Service::start(Behaviour::Mirrors).await;
     Node::start(WorldText::one_node(&world, &[service.addr]), &[]).await
 }
 

@@ -79,7 +79,7 @@ async fn a_service_is_told_who_is_calling_by_the_gateway_alone() {
     let issuer = Issuer::start().await;
     let key = SigningKey::ed25519();
     issuer.publish(&[key.jwk("e")]);
-    let service = Service::start(Behaviour::ShowsHead).await;
+    let service = Service::start(Behaviour::Mirrors).await;
     let node = Node::start(
         WorldText::one_node(&world(&issuer, ""), &[service.addr]),
         &[],
@@ -152,7 +152,7 @@ async fn a_service_verifies_what_the_gateway_says_and_keys_are_rotated_by_file()
             file.display()
         ),
     );
-    let service = Service::start(Behaviour::ShowsHead).await;
+    let service = Service::start(Behaviour::Mirrors).await;
     let node = Node::start(WorldText::one_node(&text, &[service.addr]), &[]).await;
     let api_key = node.key("acme");
     let statement = async || {

@@ -140,7 +140,7 @@ async fn clients_are_known_by_certificates_until_these_are_revoked() {
         let mut ports = Ports::default();
         [ports.take(), ports.take()]
     };
-    let service = Service::start(Behaviour::ShowsHead).await;
+    let service = Service::start(Behaviour::Mirrors).await;
     let mut text = WorldText::one_node(WORLD, &[service.addr]);
     let tls = |more: &str| {
         format!(

@@ -31,6 +31,8 @@ pub enum Effect {
     Keep(Batch),
     /// Keep these entries of the ledger, and act on them.
     Learned(Vec<Entry>),
+    /// A mate has told this news.
+    News(Vec<u8>),
     /// Tell the operator.
     Notice(Notice),
 }

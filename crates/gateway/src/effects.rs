@@ -36,6 +36,7 @@ impl Hands {
                 let keys = self.keys.clone();
                 tokio::spawn(async move { keys.learn(entries).await });
             }
+            Effect::News(news) => self.keys.hear_news(&news),
             Effect::Notice(notice) => log(&notice),
         }
     }

@@ -12,10 +12,12 @@ mod basic;
 mod cache;
 mod digest_cache;
 mod external;
+mod guard;
 mod halves;
 mod key;
 mod method;
 mod mtls;
+mod place;
 mod record;
 mod spec;
 mod token;
@@ -28,11 +30,13 @@ pub use basic::{Basic, BasicSpec, Password};
 pub use cache::{CacheSpec, KeyCache, Lookup};
 pub use digest_cache::{Digest, DigestCache};
 pub use external::{External, ExternalQuestion, ExternalSpec, OnFailure};
+pub use guard::Guard;
 pub use key::{KeyId, KeyText, Malformed, Minted, Pepper};
 pub use method::{Authenticator, Finding};
 pub use mtls::{Mtls, MtlsSpec};
-pub use record::{Denied, KeyItem, KeyRecord};
-pub use spec::KeysSpec;
+pub use place::{is_present, present, strip_fields, strip_query};
+pub use record::{Denied, KeyItem, KeyRecord, KeySecret, Retiring, SecretDigest};
+pub use spec::{DynamoSpec, KeyStoreSpec, KeysSpec};
 pub use token::{
     Algorithm, Checked, Introspection, IntrospectionSpec, JwksSpec, Jwt, JwtSpec, RESULTS,
     TokenCounts, TokenDenied, Verify, http_url, in_clear,

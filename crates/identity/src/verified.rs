@@ -91,15 +91,6 @@ impl Identity {
         }
     }
 
-    /// What the credential may be used for.
-    #[must_use]
-    pub fn scopes(&self) -> &[String] {
-        match &self.0 {
-            Who::Key(_) => &[],
-            Who::Verified(verified) => &verified.scopes,
-        }
-    }
-
     /// Roles and groups. API keys have none.
     #[must_use]
     pub fn roles(&self) -> &[String] {
@@ -133,6 +124,24 @@ impl Identity {
         match &self.0 {
             Who::Key(record) => record.plan.as_deref(),
             Who::Verified(verified) => verified.plan.as_deref(),
+        }
+    }
+
+    /// What the credential may be used for.
+    #[must_use]
+    pub fn scopes(&self) -> &[String] {
+        match &self.0 {
+            Who::Key(record) => &record.scopes,
+            Who::Verified(verified) => &verified.scopes,
+        }
+    }
+
+    /// What the operator noted about an API key under this name. Others have nothing noted.
+    #[must_use]
+    pub fn metadata(&self, name: &str) -> Option<&str> {
+        match &self.0 {
+            Who::Key(record) => record.metadata.get(name).map(String::as_str),
+            Who::Verified(_) => None,
         }
     }
 

@@ -24,4 +24,4 @@ pub use prefix::Prefix;
 pub use quantity::{BadQuantity, ByteSize, Period};
 pub use secret::Secret;
 pub use seed::{Rng, Seed};
-pub use time::{Mono, Now, Wall};
+pub use time::{BadTime, Mono, Now, Wall};

@@ -221,12 +221,20 @@ impl Refusal {
                 "The token is not accepted",
                 "Get a new token from the issuer that this service trusts, for this service.",
             ),
+            // Only who holds the secret gets this far.
+            Self::Denied(Denied::Elsewhere) => problem(
+                S::FORBIDDEN,
+                "key-elsewhere",
+                "The API key may not be used from here",
+                "Use the key from an address that its owner has allowed, or ask the owner.",
+            ),
             // One answer for all: whether a key exists, or once did, is nobody's business.
             Self::Denied(
                 Denied::Malformed
                 | Denied::Unknown
                 | Denied::WrongSecret
                 | Denied::Revoked
+                | Denied::Premature
                 | Denied::Expired,
             ) => problem(
                 S::UNAUTHORIZED,
@@ -313,7 +321,9 @@ impl Refusal {
         "key_unknown",
         "key_wrong_secret",
         "key_revoked",
+        "key_premature",
         "key_expired",
+        "key_elsewhere",
         "key_store_down",
         "credential_missing",
         "token_malformed",

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderValue};
 use serde::Deserialize;
 use tidegate_balance::Pool;
-use tidegate_identity::{Identity, KeysSpec};
+use tidegate_identity::{Identity, KeysSpec, strip_fields};
 use tidegate_limit::{
     Limit, LimitIx, StoreKind, SubjectKey, Table as LimitTable, TooManyLimits, policy_field,
 };
@@ -127,6 +127,15 @@ pub struct Route {
     pub terms: Terms,
     /// Other limits for callers whom nobody knows.
     pub anonymous: Option<Terms>,
+}
+
+impl Route {
+    /// Whether callers may be known by API keys.
+    #[must_use]
+    pub fn takes_keys(&self) -> bool {
+        let mut methods = self.methods.iter();
+        methods.any(|method| matches!(method, Method::Key))
+    }
 }
 
 impl Snapshot {
@@ -258,7 +267,7 @@ impl Snapshot {
         if !route.forward_credential {
             for method in &route.methods {
                 match method {
-                    Method::Key => drop(headers.remove(&self.keys.header)),
+                    Method::Key => strip_fields(headers, &self.keys),
                     Method::Other(method) => method.conceal(headers),
                     Method::Anonymous(_) => {}
                 }

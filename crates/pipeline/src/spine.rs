@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use http::request::Parts;
 use http::uri::PathAndQuery;
-use tidegate_identity::Identity;
+use tidegate_identity::{Identity, KeyId};
 use tidegate_limit::{Ask, Decision, LIMITS_PER_REQUEST_MAX, Table, retry_after_secs};
 use tidegate_model::{Exposure, Now};
 use tidegate_route::Miss;
@@ -91,6 +91,7 @@ pub struct Known<'r, 's> {
     routed: Routed<'r, 's>,
     terms: &'s Terms,
     caller: Option<Identity>,
+    refresh: Option<KeyId>,
 }
 
 impl<'r, 's> Known<'r, 's> {
@@ -98,12 +99,21 @@ impl<'r, 's> Known<'r, 's> {
         routed: Routed<'r, 's>,
         terms: &'s Terms,
         caller: Option<Identity>,
+        refresh: Option<KeyId>,
     ) -> Self {
         Self {
             routed,
             terms,
             caller,
+            refresh,
         }
+    }
+
+    /// The key whose record was used though it is no longer fresh: the store should be asked for
+    /// it, which the request need not wait for.
+    #[must_use]
+    pub const fn refresh(&self) -> Option<KeyId> {
+        self.refresh
     }
 
     /// Who is calling, if they are known.

@@ -7,6 +7,7 @@
 
 mod attempt;
 mod body;
+mod brake;
 mod held;
 mod introduce;
 mod lookup;

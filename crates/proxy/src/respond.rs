@@ -63,6 +63,8 @@ pub(crate) fn refuse(
         | Refusal::Overloaded => {
             headers.insert(RETRY_AFTER, RETRY_SOON);
         }
+        // Another credential would not help: it is a 403.
+        Refusal::Denied(Denied::Elsewhere) => {}
         // RFC 9110 section 15.5.2: a 401 says how to do better.
         Refusal::Denied(why) if problem.status == StatusCode::UNAUTHORIZED => {
             if let Some(route) = story.route.map(|ix| &snapshot.routes[ix]) {

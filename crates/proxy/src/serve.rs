@@ -9,7 +9,7 @@ use http::request::Parts;
 use http::{HeaderMap, Request, Response, Version};
 use hyper::body::Incoming;
 use rand::Rng as _;
-use tidegate_identity::{Denied, Identity};
+use tidegate_identity::{Denied, Identity, KeyId, strip_query};
 use tidegate_limit::{Decision, OnPartition, OnStoreDown, StoreReceipt};
 use tidegate_net::{Busy, ConnFacts, Protocol, ServeRequest};
 use tidegate_pipeline::{
@@ -219,13 +219,24 @@ impl Proxy {
             ..
         } = &*self.shared;
         let (routed, need) = match routed.identify(&live.snapshot, cache, pepper, clock.now())? {
-            Identified::Known(known) => return Ok(known),
+            Identified::Known(known) => {
+                self.refresh(known.refresh());
+                return Ok(known);
+            }
             Identified::Ask { routed, need } => (routed, need),
         };
         let (fetched, stale) = match need {
+            // A store that does not answer is waited for by nobody who can go on without it.
+            Need::Key { kid, stale } if stale.is_some() && !keys.store_answers() => {
+                keys.refresh(kid);
+                (false, stale)
+            }
             Need::Key { kid, stale } => (keys.fetch(kid).await, stale),
             Need::Method { method, otherwise } => {
-                let target = routed.target();
+                let mut target = routed.target();
+                if routed.route.takes_keys() {
+                    target = strip_query(target, &live.snapshot.keys);
+                }
                 let origin = tidegate_ask::Origin {
                     client: routed.client(),
                     secure: conn.secure,
@@ -242,6 +253,7 @@ impl Proxy {
             }
         };
         if !fetched {
+            self.shared.metrics.keys.stale.add(stale.is_some().into());
             return routed.identify_stale(&live.snapshot, stale, pepper, clock.now());
         }
         match routed.identify(&live.snapshot, cache, pepper, clock.now())? {
@@ -253,6 +265,15 @@ impl Proxy {
                 }
                 Need::Method { otherwise, .. } => Err(Refusal::Denied(otherwise)),
             },
+        }
+    }
+
+    /// Asks the store for a key whose record was used though it is no longer fresh.
+    fn refresh(&self, kid: Option<KeyId>) {
+        if let Some(kid) = kid {
+            let Shared { keys, metrics, .. } = &*self.shared;
+            keys.refresh(kid);
+            metrics.keys.stale.add((!keys.store_answers()).into());
         }
     }
 
@@ -302,7 +323,7 @@ impl Proxy {
             host,
             caller,
         } = admitted;
-        let counters = &live.routes[route.ix];
+        let (counters, keys) = (&live.routes[route.ix], &live.snapshot.keys);
         let spec = &route.pool.spec;
         let until = story.begun().mono + spec.total_timeout.get();
         busy.until(until);
@@ -316,6 +337,10 @@ impl Proxy {
             secure: conn.secure,
             host: &host,
             request_id: &story.id,
+        };
+        let target = match route.takes_keys() && !route.forward_credential {
+            true => strip_query(target, keys),
+            false => target,
         };
         forward_request(&mut head.headers, head.version, &forwarding);
         let now = self.shared.clock.now().wall;

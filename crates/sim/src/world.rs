@@ -381,7 +381,7 @@ impl<'p> World<'p> {
                         );
                     }
                 }
-                Effect::Keep(_) | Effect::Learned(_) | Effect::Notice(_) => {}
+                Effect::Keep(_) | Effect::Learned(_) | Effect::News(_) | Effect::Notice(_) => {}
             }
         }
         let SimNode { alive, life, .. } = &mut self.nodes[node];

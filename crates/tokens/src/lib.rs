@@ -7,15 +7,19 @@
 mod connect;
 mod crypto;
 mod fetch;
+mod files;
 mod keyring;
 mod keyset;
 mod methods;
+mod probe;
 mod refresh;
 mod signer;
 mod source;
 
 pub use connect::{Connector, Stream, trust};
 pub use crypto::install_crypto;
+pub use files::{UnusableFile, unusable_files};
 pub use keyring::{FETCHES, Keyring};
 pub use methods::{Around, Tokens, TokensSpec};
+pub use probe::probe;
 pub use signer::Signer;

@@ -103,13 +103,11 @@ impl World {
             });
         });
         let text = minted.text.reveal().to_owned();
+        let digest = self.pepper.digest(&KeyText::parse(&text).unwrap());
         let record = KeyRecord {
-            kid: minted.kid,
-            digest: self.pepper.digest(&KeyText::parse(&text).unwrap()),
-            consumer: "acme".to_owned(),
             plan: plan.map(str::to_owned),
-            created_unix_secs: 0,
             expires_unix_secs: expires,
+            ..KeyRecord::new(minted.kid, digest, "acme", 0)
         };
         self.cache
             .fill(minted.kid, Some((Arc::new(record), false)), now().mono);
@@ -209,14 +207,7 @@ fn a_key_with_another_secret_is_not_accepted() {
     let world = world();
     let text = world.key(4, None, None);
     let kid = KeyText::parse(&text).unwrap().kid;
-    let record = KeyRecord {
-        kid,
-        digest: [0; 32],
-        consumer: String::new(),
-        plan: None,
-        created_unix_secs: 0,
-        expires_unix_secs: None,
-    };
+    let record = KeyRecord::new(kid, [0; 32], "", 0);
     world
         .cache
         .fill(kid, Some((Arc::new(record), false)), now().mono);
@@ -277,7 +268,9 @@ fn every_reason_of_refusal_has_a_counter() {
         Denied::Unknown,
         Denied::WrongSecret,
         Denied::Revoked,
+        Denied::Premature,
         Denied::Expired,
+        Denied::Elsewhere,
         Denied::StoreDown,
         Denied::Token(TokenDenied::Missing),
         Denied::Token(TokenDenied::Malformed),
