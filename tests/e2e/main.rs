@@ -1,15 +1,22 @@
 //! The real binary, from the outside: one behaviour a file.
 
 mod anycast;
+mod asking;
+mod authorization;
 mod bad_input;
+mod callers;
 mod cli;
+mod dynamo;
+mod dynamo_down;
 mod failover;
+mod key_fields;
 mod keys;
 mod limit_algorithms;
 mod limit_kinds;
 mod limit_ops;
 mod limits;
 mod load;
+mod mtls;
 mod node;
 mod operator;
 mod redis;

@@ -1,6 +1,6 @@
 //! Tokens: whom they let in, and what happens when their issuer changes its keys or is gone.
 
-use harness::{Answer, Behaviour, Client, Issuer, Node, Service, SigningKey, WorldText};
+use harness::{Answer, Behaviour, Client, Issuer, Node, Service, SigningKey, WorldText, tidegate};
 
 fn world(issuer: &Issuer, keys: &str) -> String {
     let name = issuer.name();
@@ -277,4 +277,71 @@ async fn keys_in_a_file_are_read_again_with_the_configuration_and_missing_ones_a
     node.metric_above("tidegate_config_reloads_total", &["\"refused\""], 0.0)
         .await;
     assert!(node.said().contains("no JWK set"), "{}", node.said());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reload_that_changes_nothing_of_an_issuer_keeps_its_keys_though_it_is_down() {
+    let issuer = Issuer::start().await;
+    let key = SigningKey::ed25519();
+    issuer.publish(&[key.jwk("k")]);
+    // Plain HTTP does not need the file, but it is there and read.
+    let keys = "{ discovery: true, refresh_gap: 1s, ca_file: certs/ca.pem }";
+    let node = start(&issuer, keys).await;
+    let token = key.token("k", &claims(&issuer, "t"), 600);
+    assert_eq!(get(&node, "/t/x", &token).await.status, 200);
+    issuer.set_down(true);
+    node.signal("HUP");
+    node.metric_above("tidegate_config_reloads_total", &["\"loaded\""], 0.0)
+        .await;
+    let another = key.token("k", &claims(&issuer, "u"), 600);
+    for token in [&token, &another] {
+        assert_eq!(get(&node, "/t/x", token).await.status, 200);
+    }
+    // Other certificates: a new keyring, which begins with the keys of the old one.
+    let ca = node.data().join("certs/ca.pem");
+    let text = std::fs::read_to_string(&ca).expect("a file");
+    std::fs::write(&ca, format!("{text}{text}")).expect("writable");
+    node.signal("HUP");
+    node.metric_above("tidegate_config_reloads_total", &["\"loaded\""], 1.0)
+        .await;
+    let third = key.token("k", &claims(&issuer, "v"), 600);
+    assert_eq!(get(&node, "/t/x", &third).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_opens_the_files_of_an_issuer() {
+    let issuer = Issuer::start().await;
+    let key = SigningKey::ed25519();
+    let node = start(&issuer, "{ discovery: true }").await;
+    let mut text = node.text.clone();
+    text.world = world(&issuer, "{ file: jwks.json, ca_file: missing.pem }");
+    text.write(&node.regions());
+    let (regions, data) = (
+        node.regions().display().to_string(),
+        node.data().display().to_string(),
+    );
+    let check = || tidegate(&["check", &regions, "--data", &data]);
+    std::fs::write(node.data().join("jwks.json"), "nonsense").expect("writable");
+    let checked = check();
+    assert_eq!(checked.code, 2, "{}", checked.out);
+    for says in [
+        "jwks.json cannot be used",
+        "missing.pem cannot be read",
+        "hint",
+        "world.yaml:",
+    ] {
+        assert!(checked.out.contains(says), "{says}: {}", checked.out);
+    }
+    let good = format!(r#"{{"keys":[{}]}}"#, key.jwk("k"));
+    std::fs::write(node.data().join("jwks.json"), good).expect("writable");
+    text.world = world(&issuer, "{ file: jwks.json }");
+    text.write(&node.regions());
+    assert_eq!(check().code, 0, "{}", check().out);
+    let elsewhere = tidegate(&["check", &regions, "--data", "/nonexistent"]);
+    assert_eq!(elsewhere.code, 0, "{}", elsewhere.out);
+    assert!(
+        elsewhere.out.contains("was not opened"),
+        "{}",
+        elsewhere.out
+    );
 }

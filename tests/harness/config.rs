@@ -50,6 +50,8 @@ pub struct RegionText {
     pub front: Option<SocketAddr>,
     /// Settings of the public door, as YAML in one line.
     pub door: String,
+    /// More upstreams, as lines of YAML.
+    pub upstreams: String,
     /// More lines.
     pub more: String,
 }
@@ -89,6 +91,7 @@ impl WorldText {
                 endpoints: vec![ports.take(), ports.take()],
                 front: Some(ports.take()),
                 door: "{}".to_owned(),
+                upstreams: String::new(),
                 more: String::new(),
             })
             .collect();
@@ -109,6 +112,7 @@ impl WorldText {
             endpoints: endpoints.to_vec(),
             front: None,
             door: "{}".to_owned(),
+            upstreams: String::new(),
             more: String::new(),
         };
         Self {
@@ -150,8 +154,9 @@ impl WorldText {
         text.push_str(&format!("doors:\n  public: {}\n", region.door));
         let endpoints: Vec<String> = region.endpoints.iter().map(ToString::to_string).collect();
         text.push_str(&format!(
-            "upstreams:\n  echo: [{}]\npeers:\n",
-            endpoints.join(", ")
+            "upstreams:\n  echo: [{}]\n{}peers:\n",
+            endpoints.join(", "),
+            region.upstreams
         ));
         for other in self
             .regions

@@ -136,6 +136,7 @@ impl Internet {
             endpoints: vec![addr("127.0.0.1:8081".to_owned())],
             front: None,
             door: "{}".to_owned(),
+            upstreams: String::new(),
             more: format!(
                 "anycast:\n  bird:\n    socket: {}\n    graceful_protocol: tidegate_leaving\n    \
                  graceful_for: 300ms\n    prefixes: [{VIP}/32]\n    device: tidegate0\ndrain: {{ settle: 500ms, grace: 500ms, timeout: 5s }}\n",

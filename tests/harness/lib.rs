@@ -5,20 +5,28 @@
 
 mod client;
 mod config;
+mod dynamo;
 mod internet;
 mod issuer;
 mod node;
+mod oracle;
+mod replication;
 mod report;
 mod service;
 mod tool;
+mod way;
 mod world;
 
 pub use client::{Answer, Client, Load, Outcome, Tally, answer_of, raw};
 pub use config::{Ports, RegionText, WorldText};
+pub use dynamo::{Caller, Dynamo};
 pub use internet::{Asked, Asking, Internet, REGIONS, can_have_internet};
 pub use issuer::{Issuer, SigningKey};
 pub use node::Node;
+pub use oracle::{Oracle, Says};
+pub use replication::Replication;
 pub use report::report;
 pub use service::{Behaviour, Service};
 pub use tool::{Output, binary, tidegate, tool};
+pub use way::{Fault, Way};
 pub use world::World;

@@ -26,6 +26,18 @@ impl Node {
     /// # Panics
     /// If it is not ready within 30 seconds; what it said is in the message.
     pub async fn start(text: WorldText, flags: &[&str]) -> Self {
+        Self::start_in(text, flags, None).await
+    }
+
+    /// Starts a node that has the shared secrets of another's data folder.
+    ///
+    /// # Panics
+    /// As [`Node::start`].
+    pub async fn start_with_secrets(text: WorldText, other: &std::path::Path) -> Self {
+        Self::start_in(text, &[], Some(other)).await
+    }
+
+    async fn start_in(text: WorldText, flags: &[&str], secrets: Option<&std::path::Path>) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let regions = folder.path().join("regions");
         std::fs::create_dir(&regions).expect("writable");
@@ -43,6 +55,10 @@ impl Node {
             "localhost",
         ]);
         assert_eq!(made.code, 0, "{}", made.err);
+        if let Some(other) = secrets {
+            let pepper = "secrets/pepper";
+            std::fs::copy(other.join(pepper), data.join(pepper)).expect("a pepper");
+        }
         let said = std::fs::File::create(folder.path().join("said")).expect("writable");
         let region = regions.join(format!("{}.yaml", text.regions[0].name));
         let child = Command::new(binary())
@@ -56,6 +72,9 @@ impl Node {
             .args(["--node", "a", "--access-log"])
             .arg(folder.path().join("access.log"))
             .args(flags)
+            // For emulators; nothing else looks at them.
+            .env("AWS_ACCESS_KEY_ID", "test")
+            .env("AWS_SECRET_ACCESS_KEY", "test")
             .stdin(Stdio::null())
             .stdout(said.try_clone().expect("a second handle"))
             .stderr(said)
@@ -66,6 +85,42 @@ impl Node {
             folder,
             child,
         };
+        node.becomes_ready().await;
+        node
+    }
+
+    /// Stops it by SIGTERM and starts it again, on the same folders.
+    ///
+    /// # Panics
+    /// If it does not end, or is not ready again in time.
+    pub async fn restart(&mut self) {
+        self.signal("TERM");
+        assert_eq!(self.ended(Duration::from_secs(20)).await, 0);
+        let said = std::fs::File::options()
+            .append(true)
+            .open(self.folder.path().join("said"))
+            .expect("writable");
+        let region = format!("{}.yaml", self.text.regions[0].name);
+        self.child = Command::new(binary())
+            .arg("run")
+            .arg("--region")
+            .arg(self.regions().join(region))
+            .arg("--data")
+            .arg(self.data())
+            .args(["--node", "a", "--access-log"])
+            .arg(self.folder.path().join("access.log"))
+            .env("AWS_ACCESS_KEY_ID", "test")
+            .env("AWS_SECRET_ACCESS_KEY", "test")
+            .stdin(Stdio::null())
+            .stdout(said.try_clone().expect("a second handle"))
+            .stderr(said)
+            .spawn()
+            .expect("the binary starts");
+        self.becomes_ready().await;
+    }
+
+    async fn becomes_ready(&mut self) {
+        let node = self;
         let deadline = Instant::now() + Duration::from_secs(30);
         while node
             .admin_get("/readyz")
@@ -80,7 +135,6 @@ impl Node {
             );
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        node
     }
 
     /// What it has said so far.
@@ -142,18 +196,7 @@ impl Node {
     /// If the node does not answer.
     pub async fn metric(&self, name: &str, words: &[&str]) -> f64 {
         let (_, text) = self.admin_get("/metrics").await.expect("metrics");
-        let wanted = |line: &&str| {
-            let rest = line.strip_prefix(name);
-            rest.is_some_and(|r| r.starts_with(['{', ' ']))
-                && words.iter().all(|word| line.contains(word))
-        };
-        let value = |line: &str| {
-            line.rsplit(' ')
-                .next()
-                .and_then(|v| v.parse::<f64>().ok())
-                .unwrap_or(0.0)
-        };
-        text.lines().filter(wanted).map(value).sum()
+        metric(&text, name, words)
     }
 
     /// Waits until a metric is above `value`, for what is counted a moment after clients have seen
@@ -223,4 +266,20 @@ impl Drop for Node {
         let _gone = self.child.kill();
         let _reaped = self.child.wait();
     }
+}
+
+/// The value of a metric in an exposition, all its series with these words in them added up.
+pub(crate) fn metric(text: &str, name: &str, words: &[&str]) -> f64 {
+    let wanted = |line: &&str| {
+        let rest = line.strip_prefix(name);
+        rest.is_some_and(|r| r.starts_with(['{', ' ']))
+            && words.iter().all(|word| line.contains(word))
+    };
+    let value = |line: &str| {
+        line.rsplit(' ')
+            .next()
+            .and_then(|v| v.parse::<f64>().ok())
+            .unwrap_or(0.0)
+    };
+    text.lines().filter(wanted).map(value).sum()
 }

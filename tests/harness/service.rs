@@ -27,6 +27,8 @@ pub enum Behaviour {
     Overruns,
     /// With the request's body, after having read all of it.
     Echoes,
+    /// With the request's head as the body.
+    Mirrors,
     /// 200 after so many milliseconds.
     Slow(u64),
     /// 200, and says in `x-tokens` that it cost seven.
@@ -123,6 +125,11 @@ async fn serve(
                 return None;
             }
             Behaviour::Overruns => b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhelloHTTP/1.1 200 OK\r\nevil: 1\r\n\r\n",
+            Behaviour::Mirrors => {
+                let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{head}", head.len());
+                stream.write_all(answer.as_bytes()).await.ok()?;
+                continue;
+            }
             Behaviour::Echoes => {
                 let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
                 stream.write_all(head.as_bytes()).await.ok()?;

@@ -38,6 +38,9 @@ pub fn tool(program: impl AsRef<std::ffi::OsStr>, args: &[&str]) -> Output {
     let program = program.as_ref();
     let run = Command::new(program)
         .args(args)
+        // For emulators; nothing else looks at them.
+        .env("AWS_ACCESS_KEY_ID", "test")
+        .env("AWS_SECRET_ACCESS_KEY", "test")
         .stdin(Stdio::null())
         .output();
     let run = run.unwrap_or_else(|error| panic!("{} does not start: {error}", program.display()));

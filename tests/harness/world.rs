@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::sync::{Mutex, MutexGuard};
 
+use crate::client::Client;
 use crate::config::WorldText;
+use crate::node::metric;
 use crate::tool::{Output, binary, tidegate};
 
 /// One world at a time: two cores carry no more.
@@ -45,6 +47,9 @@ impl World {
                 folder.path().join("data").as_os_str(),
             ])
             .args(flags)
+            // For emulators; nothing else looks at them.
+            .env("AWS_ACCESS_KEY_ID", "test")
+            .env("AWS_SECRET_ACCESS_KEY", "test")
             .stdin(Stdio::null())
             .stdout(said.try_clone().expect("a second handle"))
             .stderr(said)
@@ -158,6 +163,19 @@ impl World {
             .iter()
             .flat_map(|region| region.nodes.iter().map(|node| node.3))
             .collect()
+    }
+
+    /// A metric of each node, all its series added up.
+    ///
+    /// # Panics
+    /// If a node does not answer.
+    pub async fn metrics(&self, name: &str) -> Vec<f64> {
+        let mut values = Vec::new();
+        for node in self.text.regions.iter().flat_map(|region| &region.nodes) {
+            let answer = Client::new(node.2).get("/metrics", &[]).await;
+            values.push(metric(&answer.expect("metrics").body, name, &[]));
+        }
+        values
     }
 
     /// Where clients near a region come in.

@@ -31,7 +31,7 @@ pub use complaints::Unusable;
 pub use ledger::{Entry, EntryTooLarge, Ledger};
 pub use member::{Member, Seed};
 pub use message::{Heard, Message};
-pub use node::{Event, Node};
+pub use node::{Event, NEWS_BYTES_MAX, Node};
 pub use outbox::{Effect, Notice};
 pub use pace::SyncSpec;
 pub use report::{NodeFacts, NodeReport};

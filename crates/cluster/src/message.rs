@@ -58,6 +58,8 @@ pub enum Message {
         /// The word.
         word: RightsWord,
     },
+    /// Something has changed that the nodes of this region look at: opaque, told once, not kept.
+    News(Vec<u8>),
 }
 
 /// When a region was last heard.

@@ -33,6 +33,8 @@ const REPORT_FRESH: Duration = Duration::from_millis(4_500);
 const LEDGER_PAUSE: Duration = Duration::from_secs(1);
 /// Reports in one message: with long names they stay below the smallest QUIC datagram.
 const REPORTS_PER_MESSAGE: usize = 8;
+/// Longer news is neither told nor taken.
+pub const NEWS_BYTES_MAX: usize = 4_096;
 
 /// What may happen to a node.
 #[derive(Clone, PartialEq, Debug)]
@@ -72,6 +74,9 @@ pub enum Event {
     },
     /// An operator made this entry of the ledger here, or it was read from disk at start.
     Record(Vec<Entry>),
+    /// The other nodes of this region shall hear this, once: at most [`NEWS_BYTES_MAX`]. Whoever is
+    /// not there to hear it does without.
+    News(Vec<u8>),
     /// The configuration has changed. What identifies the node stays as it was at its start.
     Reconfigured(Box<ClusterSpec>),
     /// Where seeds are, resolved anew.
@@ -246,6 +251,10 @@ impl Node {
                 }
             }
             Message::Ledger(entries) => self.learn_entries(entries, Some(audience), now),
+            Message::News(news) if audience == Audience::Mates && news.len() <= NEWS_BYTES_MAX => {
+                self.out.push(Effect::News(news));
+            }
+            Message::News(_) => self.complaints.undecodable(from),
         }
     }
 
@@ -667,6 +676,10 @@ impl Machine for Node {
                 });
             }
             Event::Record(entries) => self.learn_entries(entries, None, now),
+            Event::News(news) if news.len() <= NEWS_BYTES_MAX => {
+                self.out.send(&self.peers.mates, &Message::News(news), true);
+            }
+            Event::News(_) => {}
             Event::Reconfigured(spec) => self.reconfigure(*spec, now),
             Event::Seeds(seeds) => {
                 self.spec.seeds = seeds;

@@ -37,6 +37,8 @@ pub enum Effect {
         /// Ahead of ours; negative if behind.
         apart_us: Option<i64>,
     },
+    /// A mate has told this news.
+    News(Vec<u8>),
     /// Tell the operator.
     Notice(Notice),
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use tidegate_identity::JwtSpec;
+use tidegate_identity::{BasicSpec, ExternalSpec, IntrospectionSpec, JwtSpec, MtlsSpec};
 
 use crate::Spanned;
 
@@ -22,6 +22,14 @@ const METHODS_MAX: usize = 8;
 pub enum AuthenticatorSpec {
     /// Signed tokens of one issuer.
     Jwt(Box<JwtSpec>),
+    /// Opaque tokens, of which their issuer is asked.
+    Introspection(Box<IntrospectionSpec>),
+    /// Clients with certificates.
+    Mtls(MtlsSpec),
+    /// User names and passwords.
+    Basic(BasicSpec),
+    /// Callers whom an authorizer judges.
+    External(Box<ExternalSpec>),
     /// Everyone who shows no credential.
     Anonymous(AnonymousSpec),
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use serde::Deserialize;
-use tidegate_model::{ByteSize, Period, Prefix};
+use tidegate_model::{ByteSize, Exposure, Period, Prefix};
 
 use crate::Spanned;
 
@@ -21,6 +21,8 @@ pub struct DoorSpec {
     pub trusted_proxies: Vec<Prefix>,
     /// Whether answers tell in a `tidegate-limits` field how limits decided. For inner doors.
     pub debug: bool,
+    /// Which routes it shows: those of its own exposure and of wider ones.
+    pub exposure: Exposure,
     /// Connections open at a time, on all cores together. Beyond it, new ones are closed at once.
     pub connections_max: u32,
     /// The largest header section, the request line included.
@@ -38,6 +40,7 @@ impl Default for DoorSpec {
             tls: None,
             trusted_proxies: Vec::new(),
             debug: false,
+            exposure: Exposure::Public,
             connections_max: 10_000,
             header_max: ByteSize::from_kib(64),
             streams_max: 128,
@@ -76,4 +79,13 @@ pub struct TlsSpec {
     pub certificate: PathBuf,
     /// Its key in PEM.
     pub key: PathBuf,
+    /// Clients are asked for a certificate that descends from one of these, in PEM.
+    #[serde(default)]
+    pub client_ca: Option<PathBuf>,
+    /// Lists of clients' certificates that are revoked, in PEM.
+    #[serde(default)]
+    pub client_crls: Vec<PathBuf>,
+    /// Whether a client without a certificate is turned away.
+    #[serde(default)]
+    pub client_required: bool,
 }

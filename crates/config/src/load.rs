@@ -15,6 +15,8 @@ pub struct Loaded {
     pub generation: Generation,
     /// What `world.yaml` says.
     pub world: WorldSpec,
+    /// The file.
+    pub world_source: Source,
     /// All regions of the world, by name.
     pub region_ids: Vec<RegionId>,
     /// The regions whose files were read.
@@ -75,17 +77,22 @@ fn load_checked(
         check_world(spec, &world, &mut problems);
         check_regions(spec, &world, &region_specs, whole, &mut problems);
     }
-    let sources = std::iter::once(world).chain(regions).collect();
+    let sources = std::iter::once(world.clone()).chain(regions).collect();
     let report = Report::new(sources, problems);
     match world_spec {
-        Some(world) if !report.has_errors() => {
-            Ok((loaded(generation, world, region_specs), report))
+        Some(spec) if !report.has_errors() => {
+            Ok((loaded(generation, spec, world, region_specs), report))
         }
         _ => Err(report),
     }
 }
 
-fn loaded(generation: Generation, world: WorldSpec, regions: Vec<(RegionSpec, Source)>) -> Loaded {
+fn loaded(
+    generation: Generation,
+    world: WorldSpec,
+    world_source: Source,
+    regions: Vec<(RegionSpec, Source)>,
+) -> Loaded {
     let id = |name: &str| name.parse::<RegionId>().expect("region names were checked");
     Loaded {
         generation,
@@ -99,6 +106,7 @@ fn loaded(generation: Generation, world: WorldSpec, regions: Vec<(RegionSpec, So
             })
             .collect(),
         world,
+        world_source,
     }
 }
 

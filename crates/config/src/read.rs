@@ -49,6 +49,16 @@ pub struct Spanned<T> {
     pub range: Range<usize>,
 }
 
+impl<T: Default> Default for Spanned<T> {
+    /// What is not written has no place.
+    fn default() -> Self {
+        Self {
+            value: T::default(),
+            range: 0..0,
+        }
+    }
+}
+
 const SPANNED: &str = "$tidegate::Spanned";
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Spanned<T> {

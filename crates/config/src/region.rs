@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use serde::Deserialize;
 use tidegate_balance::EndpointName;
+use tidegate_identity::KeyStoreSpec;
 use tidegate_model::Period;
 
 use crate::{AnycastSpec, DoorSpec, Spanned};
@@ -26,6 +27,9 @@ pub struct RegionSpec {
     /// rest is learned from them.
     #[serde(default)]
     pub peers: BTreeMap<String, Spanned<BTreeMap<String, EndpointName>>>,
+    /// Where key records live.
+    #[serde(default)]
+    pub key_store: KeyStoreSpec,
     /// Who carries out what nodes decide to announce.
     #[serde(default = "dry_run")]
     pub anycast: Spanned<AnycastSpec>,

@@ -31,6 +31,12 @@ impl Report {
         Self::new(vec![source], problems)
     }
 
+    /// With further problems in the same files.
+    #[must_use]
+    pub fn with(self, more: Vec<Diagnostic>) -> Self {
+        Self::new(self.sources, [self.problems, more].concat())
+    }
+
     /// Whether the configuration must not be used.
     #[must_use]
     pub fn has_errors(&self) -> bool {

@@ -1,8 +1,11 @@
 //! Checks across values: names that refer to nothing, addresses that clash, rules that contradict.
 
 mod auth;
+mod caller;
+mod exposure;
 mod names;
 mod regions;
+mod require;
 mod routes;
 mod world;
 

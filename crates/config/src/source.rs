@@ -25,7 +25,9 @@ impl Source {
         }
     }
 
-    pub(crate) fn span(&self, range: Range<usize>) -> Span {
+    /// A place in it.
+    #[must_use]
+    pub fn span(&self, range: Range<usize>) -> Span {
         Span {
             file: Arc::clone(&self.file),
             range,

@@ -7,13 +7,13 @@ use tidegate_balance::PoolSpec;
 use tidegate_cluster::SyncSpec;
 use tidegate_identity::KeysSpec;
 use tidegate_limit::{LimitSpec, RedisSpec, TableSpec};
-use tidegate_model::ByteSize;
-use tidegate_pipeline::PlanSpec;
+use tidegate_model::{ByteSize, Exposure};
+use tidegate_pipeline::{CallerSpec, PlanSpec};
 use tidegate_route::{HostPattern, MethodSet, PathPattern};
 use tidegate_steer::SteerSpec;
 
 use crate::auth::{AuthenticatorSpec, Methods};
-use crate::{Location, Spanned};
+use crate::{GroupSpec, Location, RequireText, Spanned};
 
 /// The world.
 #[derive(Clone, Debug, Deserialize)]
@@ -38,6 +38,12 @@ pub struct WorldSpec {
     /// Further methods of knowing callers, by name.
     #[serde(default)]
     pub authenticators: BTreeMap<String, Spanned<AuthenticatorSpec>>,
+    /// Groups of consumers by name.
+    #[serde(default)]
+    pub groups: BTreeMap<String, Spanned<GroupSpec>>,
+    /// What services are told of callers.
+    #[serde(default)]
+    pub caller: Spanned<CallerSpec>,
     /// How fast nodes announce and withdraw themselves.
     #[serde(default)]
     pub steer: SteerSpec,
@@ -72,17 +78,26 @@ pub struct RouteText {
     /// Methods it takes, any if left out.
     #[serde(default = "any_method")]
     pub methods: MethodSet,
+    /// Which doors show it.
+    #[serde(default)]
+    pub exposure: Exposure,
     /// The service it leads to.
     pub upstream: Spanned<String>,
     /// How callers are known: methods in order.
     #[serde(default = "by_key")]
     pub auth: Spanned<Methods>,
+    /// What callers must have.
+    #[serde(default)]
+    pub require: Spanned<RequireText>,
     /// Limits it is under.
     #[serde(default)]
     pub limits: Vec<Spanned<String>>,
     /// The largest body that a client may send.
     #[serde(default = "body_max")]
     pub body_max: ByteSize,
+    /// Whether the service sees the credential.
+    #[serde(default)]
+    pub forward_credential: bool,
 }
 
 const fn any_method() -> MethodSet {

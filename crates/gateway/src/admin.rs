@@ -2,6 +2,7 @@
 //!
 //! It listens on loopback unless told otherwise, because whoever reaches it can make keys.
 
+mod bulk;
 mod config;
 mod drain;
 mod health;
@@ -12,7 +13,7 @@ mod metrics;
 mod status;
 
 use std::io;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use axum::Router;
@@ -46,7 +47,11 @@ pub(crate) fn serve(
         .route("/metrics", get(metrics::metrics))
         .route("/status", get(status::status))
         .route("/keys", get(keys::list).post(keys::create))
+        .route("/keys/export", get(bulk::export))
+        .route("/keys/import", post(bulk::import))
+        .route("/keys/{kid}", get(keys::show))
         .route("/keys/{kid}/revoke", post(keys::revoke))
+        .route("/keys/{kid}/rotate", post(keys::rotate))
         .route("/limits", get(limits::list))
         .route("/limits/subjects", get(limits::top))
         .route("/limits/subjects/{hash}", get(limits::show))
@@ -63,6 +68,7 @@ pub(crate) fn serve(
         .layer(DefaultBodyLimit::max(BODY_MAX))
         .with_state(services);
     Ok(async move {
+        let router = router.into_make_service_with_connect_info::<SocketAddr>();
         let served = axum::serve(listener, router).with_graceful_shutdown(async move {
             stopping.reached(Phase::Ended).await;
         });

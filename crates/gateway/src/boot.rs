@@ -10,7 +10,7 @@ use arc_swap::ArcSwap;
 use tidegate_cluster::{ClusterSpec, Event, Node};
 use tidegate_config::Loaded;
 use tidegate_dns::Dns;
-use tidegate_identity::{KeyCache, Pepper};
+use tidegate_identity::{Guard, KeyCache, KeyStoreSpec, Pepper};
 use tidegate_keystore::Embedded;
 use tidegate_limit::Table;
 use tidegate_mesh::{Inbox, Links, Mesh, MeshSpec, PeerTls, Rule};
@@ -20,19 +20,22 @@ use tidegate_pipeline::Refusal;
 use tidegate_proxy::{KeyLookup, Probes, Proxy, Shared};
 use tidegate_runtime::{Clock, CoreThread, Handle, Stop, Tasks, drive, mailbox, spawn_core};
 use tidegate_telemetry::{AccessLog, Cell, Metrics};
-use tidegate_tokens::{Around, Tokens};
+use tidegate_tokens::Around;
 
 use crate::admin;
 use crate::announce::{open_vip, speaker};
+use crate::audit::Audit;
 use crate::check::{HEARTBEAT, check_forever, report_load, reseed, resolve_seeds, seed_names};
 use crate::data::DataFolder;
 use crate::effects::Hands;
 use crate::files::load_region;
+use crate::key_store::{KeyStore, Remote};
+use crate::key_tail;
 use crate::keys::Keys;
 use crate::options::Options;
 use crate::place::{Place, listed_nodes, own_region};
 use crate::services::Services;
-use crate::tables::{live, tokens_spec};
+use crate::tables::{Known, live};
 
 /// Threads of the control plane: gossip goes on while one of them scrapes.
 const CONTROL_THREADS: usize = 2;
@@ -64,7 +67,7 @@ pub(crate) fn start(options: Options) -> Result<Running, String> {
     let pepper = data.pepper()?;
     let tls = PeerTls::load(&data.certs(), &place.node)
         .map_err(|error| format!("{error} (`tidegate certs init` makes certificates)"))?;
-    let store = data.open_keys(&place.node)?;
+    let key_file = data.open_keys(&place.node)?;
     let quotas = data.open_quotas(&place.node)?;
     let counted = quotas
         .load(clock.now().wall)
@@ -94,6 +97,8 @@ pub(crate) fn start(options: Options) -> Result<Running, String> {
         .map_err(|error| format!("the admin door cannot open on {}: {error}", place.admin))?;
 
     let (cluster, inbox) = mailbox::<Node>();
+    let mut tasks = Tasks::default();
+    let store = control.block_on(key_store(&loaded, key_file, &metrics, clock, &mut tasks));
     let dns = control.block_on(async { Dns::system() });
     let around = Around {
         dns: dns.clone(),
@@ -101,10 +106,10 @@ pub(crate) fn start(options: Options) -> Result<Running, String> {
         control: control.handle().clone(),
         folder: options.data.clone(),
     };
-    let tokens = Tokens::build(tokens_spec(&loaded.world), &Tokens::default(), &around)?;
+    let known = Known::build(&loaded.world, None, &around)?;
     let shared = share(
         &loaded,
-        tokens,
+        known,
         dns,
         pepper.clone(),
         &store,
@@ -116,7 +121,7 @@ pub(crate) fn start(options: Options) -> Result<Running, String> {
     )?;
     let links = (options.lab || options.wan).then(|| Arc::new(distances(&loaded, options.wan)));
     let keys = Keys::new(
-        store,
+        store.clone(),
         Arc::clone(&shared.cache),
         pepper,
         cluster.clone(),
@@ -130,6 +135,13 @@ pub(crate) fn start(options: Options) -> Result<Running, String> {
         cluster: cluster.clone(),
         probes: Mutex::new(Probes::default()),
         keys: keys.clone(),
+        audit: Audit::new(
+            data.audit_path(&place.node),
+            place.node.clone(),
+            Arc::clone(&metrics),
+        ),
+        tail: key_tail::TailState::default(),
+        has_table: matches!(store, KeyStore::Dynamo(_)),
         metrics: Arc::clone(&metrics),
         anycast: Arc::default(),
         _vip: vip,
@@ -142,7 +154,6 @@ pub(crate) fn start(options: Options) -> Result<Running, String> {
         options,
     });
 
-    let mut tasks = Tasks::default();
     let mesh = control.block_on(async {
         let take = cluster.clone();
         let receive: Inbox = Arc::new(move |from, bytes, one_way| {
@@ -195,6 +206,13 @@ pub(crate) fn start(options: Options) -> Result<Running, String> {
         let interval = loaded.world.steer.check_interval.get();
         tasks.spawn("self-check", check_forever(Arc::clone(&services), interval));
         tasks.spawn("load", report_load(Arc::clone(&services)));
+        if let KeyStore::Dynamo(remote) = &store {
+            let follow = key_tail::follow(Arc::clone(&services), remote.table.clone());
+            tasks.spawn("key stream", follow);
+            let repair = key_tail::repair(Arc::clone(&services), remote.table.clone());
+            tasks.spawn("key log", repair);
+            tasks.spawn("key settling", key_tail::settle(Arc::clone(&services)));
+        }
         tasks.spawn("seeds", reseed(Arc::clone(&services), names));
         let admin = admin::serve(admin_listener, Arc::clone(&services))
             .map_err(|error| error.to_string())?;
@@ -216,10 +234,10 @@ pub(crate) fn start(options: Options) -> Result<Running, String> {
 #[expect(clippy::too_many_arguments, reason = "parts of a node, each made once")]
 fn share(
     loaded: &Loaded,
-    tokens: Tokens,
+    known: Known,
     dns: Dns,
     pepper: Pepper,
-    store: &Embedded,
+    store: &KeyStore,
     metrics: &Arc<Metrics>,
     clock: Clock,
     control: &tokio::runtime::Runtime,
@@ -228,14 +246,27 @@ fn share(
 ) -> Result<Arc<Shared>, String> {
     let counters = Arc::new(Table::new(loaded.world.counters));
     let cache = Arc::new(KeyCache::new(loaded.world.keys.cache));
+    let stale_ttl = loaded.world.keys.cache.stale_ttl.get();
+    let restored = store
+        .restore(&cache, stale_ttl, clock)
+        .map_err(|error| error.to_string())?;
+    if restored > 0 {
+        tracing::info!(
+            keys = restored,
+            "Copies of keys will do while the store does not answer."
+        );
+    }
     let redis = crate::store::store(loaded, data, None, metrics, control.handle())?;
-    let live = live(loaded, tokens, &pepper, &counters, metrics, redis)?;
+    let live = live(loaded, known, &pepper, &counters, metrics, redis)?;
     let lookup = KeyLookup::new(
         Arc::new(store.clone()),
         Arc::clone(&cache),
         Arc::clone(metrics),
         clock,
         control.handle().clone(),
+        store
+            .is_shared()
+            .then(|| Guard::new(loaded.world.keys.cache.lookups_per_second)),
     );
     let cluster = cluster.clone();
     Ok(Arc::new(Shared {
@@ -252,6 +283,26 @@ fn share(
         metrics: Arc::clone(metrics),
         clock,
     }))
+}
+
+/// The store of keys that the region's file names.
+async fn key_store(
+    loaded: &Loaded,
+    file: Embedded,
+    metrics: &Arc<Metrics>,
+    clock: Clock,
+    tasks: &mut Tasks,
+) -> KeyStore {
+    match &own_region(loaded).spec.key_store {
+        KeyStoreSpec::Embedded => KeyStore::Embedded(file),
+        KeyStoreSpec::Dynamodb(spec) => {
+            let table = tidegate_dynamo::Table::open(spec).await;
+            let copies_max = loaded.world.keys.cache.entries_max;
+            let (remote, keep) = Remote::new(table, file, copies_max, Arc::clone(metrics), clock);
+            tasks.spawn("key copies", keep);
+            KeyStore::Dynamo(Box::new(remote))
+        }
+    }
 }
 
 fn cluster_spec(

@@ -8,6 +8,7 @@
 //!     epoch       which life this is
 //!     keys.redb   the embedded key store
 //!     quotas.redb counts of quotas
+//!     audit.jsonl who changed which keys
 //! ```
 
 use std::fs;
@@ -52,6 +53,11 @@ impl DataFolder {
 
     pub(crate) fn keys_path(&self, node: &NodeId) -> PathBuf {
         self.node(node).join("keys.redb")
+    }
+
+    /// Where changes of keys are recorded.
+    pub(crate) fn audit_path(&self, node: &NodeId) -> PathBuf {
+        self.node(node).join("audit.jsonl")
     }
 
     /// Makes the folder of a node, if it is not there.

@@ -37,6 +37,7 @@ impl Hands {
                 tokio::spawn(async move { keys.learn(entries).await });
             }
             Effect::Clocks { apart_us } => self.set_clock(apart_us),
+            Effect::News(news) => self.keys.hear_news(&news),
             Effect::Notice(notice) => log(&notice),
         }
     }

@@ -1,127 +1,55 @@
 //! Making, listing and revoking keys: the store, the cache and the cluster's ledger, kept in step.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use serde::{Deserialize, Serialize};
-use tidegate_cluster::{Entry, Event, Node};
-use tidegate_identity::{KeyCache, KeyId, KeyItem, KeyRecord, KeyText, Minted, Pepper};
-use tidegate_keystore::{Embedded, FetchError, Stored};
-use tidegate_model::{Secret, Wall};
+use tidegate_cluster::{Entry, Event, NEWS_BYTES_MAX, Node};
+use tidegate_identity::{KeyCache, KeyId, KeyItem, KeyRecord, Lookup, Pepper};
+use tidegate_keystore::{FetchError, Stored};
+use tidegate_model::Secret;
 use tidegate_runtime::{Clock, Handle};
 
-/// Names of consumers and plans in records.
-const NAME_LEN_MAX: usize = 128;
-
-/// What is asked for when a key is made.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct NewKey {
-    pub(crate) consumer: String,
-    #[serde(default)]
-    pub(crate) plan: Option<String>,
-    /// From now.
-    #[serde(default)]
-    pub(crate) expires_in_secs: Option<u64>,
-}
-
-/// A key as it is listed: nothing that opens anything.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub(crate) struct ListedKey {
-    pub(crate) kid: KeyId,
-    pub(crate) consumer: String,
-    pub(crate) plan: Option<String>,
-    pub(crate) state: KeyState,
-    pub(crate) created_unix_secs: u64,
-    pub(crate) expires_unix_secs: Option<u64>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum KeyState {
-    Active,
-    Revoked,
-    Expired,
-}
+use crate::key_record::{ListedKey, NewKey, listed, mint, rotated};
+use crate::key_store::KeyStore;
 
 /// Why a key was not made or revoked.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub(crate) enum KeyError {
     /// The wish is wrong, in a sentence.
+    #[error("{0}")]
     Wrong(String),
     /// There is no such key.
+    #[error("there is no such key")]
     Unknown,
     /// The store failed.
+    #[error("{0}")]
     Store(FetchError),
-}
-
-/// A new record and the key that opens it.
-pub(crate) fn mint(
-    new: NewKey,
-    env: &str,
-    pepper: &Pepper,
-    now: Wall,
-) -> Result<(KeyRecord, Secret), KeyError> {
-    let named = |name: &str| {
-        !name.is_empty() && name.len() <= NAME_LEN_MAX && !name.contains(char::is_control)
-    };
-    if !named(&new.consumer) || !new.plan.as_deref().is_none_or(named) {
-        return Err(KeyError::Wrong(format!(
-            "a consumer and a plan have 1 to {NAME_LEN_MAX} plain characters"
-        )));
-    }
-    let Minted { kid, text } = Minted::new(env, &mut tidegate_runtime::fill);
-    let key = KeyText::parse(text.reveal()).expect("a key that was just made");
-    let record = KeyRecord {
-        kid,
-        digest: pepper.digest(&key),
-        consumer: new.consumer,
-        plan: new.plan,
-        created_unix_secs: now.unix_secs(),
-        expires_unix_secs: new
-            .expires_in_secs
-            .map(|secs| now.unix_secs().saturating_add(secs)),
-    };
-    Ok((record, text))
-}
-
-/// How a key is listed.
-pub(crate) fn listed(stored: &Stored, now: Wall) -> ListedKey {
-    let KeyRecord {
-        kid,
-        consumer,
-        plan,
-        created_unix_secs,
-        expires_unix_secs,
-        ..
-    } = &*stored.record;
-    ListedKey {
-        kid: *kid,
-        consumer: consumer.clone(),
-        plan: plan.clone(),
-        state: match (stored.revoked, stored.record.expired(now)) {
-            (true, _) => KeyState::Revoked,
-            (false, true) => KeyState::Expired,
-            (false, false) => KeyState::Active,
-        },
-        created_unix_secs: *created_unix_secs,
-        expires_unix_secs: *expires_unix_secs,
-    }
 }
 
 /// The keys of a running node.
 #[derive(Clone, Debug)]
 pub(crate) struct Keys {
-    store: Embedded,
+    store: KeyStore,
     cache: Arc<KeyCache>,
     pepper: Pepper,
     cluster: Handle<Node>,
     clock: Clock,
+    /// Keys that were revoked here and that the shared store does not have yet.
+    own: Arc<Mutex<BTreeSet<KeyId>>>,
+}
+
+/// How far a revocation has come.
+#[derive(Debug)]
+pub(crate) enum Revoked {
+    /// All nodes are told, and the store has it.
+    Stored,
+    /// All nodes are told, and keep it; the store does not have it yet, and why.
+    Told(String),
 }
 
 impl Keys {
     pub(crate) fn new(
-        store: Embedded,
+        store: KeyStore,
         cache: Arc<KeyCache>,
         pepper: Pepper,
         cluster: Handle<Node>,
@@ -133,6 +61,7 @@ impl Keys {
             pepper,
             cluster,
             clock,
+            own: Arc::default(),
         }
     }
 
@@ -143,54 +72,223 @@ impl Keys {
         env: &str,
     ) -> Result<(KeyRecord, Secret), KeyError> {
         let (record, text) = mint(new, env, &self.pepper, self.clock.now().wall)?;
-        self.record(vec![KeyItem::Created(record.clone())]).await?;
+        self.add(KeyItem::Created(record.clone())).await?;
         Ok((record, text))
     }
 
-    /// Revokes a key here at once, and everywhere as fast as news travels.
-    pub(crate) async fn revoke(&self, kid: KeyId) -> Result<(), KeyError> {
-        let store = self.store.clone();
-        let known = blocking(move || store.get(kid)).await?.is_some();
-        if !known {
+    /// Gives a key a further secret. The one before it goes on for `overlap_secs`.
+    pub(crate) async fn rotate(
+        &self,
+        kid: KeyId,
+        overlap_secs: u64,
+        env: &str,
+    ) -> Result<Secret, KeyError> {
+        let stored = self.store.get(kid).await.map_err(KeyError::Store)?;
+        let stored = stored.ok_or(KeyError::Unknown)?;
+        let now = self.clock.now().wall;
+        let (secret, text) = rotated(&stored, overlap_secs, env, &self.pepper, now)?;
+        self.add(KeyItem::Secret(secret)).await?;
+        Ok(text)
+    }
+
+    /// A key as it is listed.
+    pub(crate) async fn show(&self, kid: KeyId) -> Result<ListedKey, KeyError> {
+        let stored = self.store.get(kid).await.map_err(KeyError::Store)?;
+        let stored = stored.ok_or(KeyError::Unknown)?;
+        Ok(listed(&stored, self.clock.now().wall))
+    }
+
+    /// Revokes a key here at once, and everywhere as fast as news travels. Neither waits for the
+    /// store: it may be down.
+    pub(crate) async fn revoke(&self, kid: KeyId) -> Result<Revoked, KeyError> {
+        if !self.may_exist(kid).await? {
             return Err(KeyError::Unknown);
         }
-        self.cache.revoke(kid, self.clock.mono());
         let at_unix_secs = self.clock.now().wall.unix_secs();
-        self.record(vec![KeyItem::Revoked { kid, at_unix_secs }])
-            .await
+        let item = KeyItem::Revoked { kid, at_unix_secs };
+        let items = vec![item.clone()];
+        self.revoke_cached(&items);
+        self.tell(&items).await;
+        // First the file: should this process end now, the revocation is found there.
+        let kept = self.store.keep_told(items).await;
+        match kept.and(self.store.add(item.clone()).await) {
+            Ok(()) => {
+                self.keep_stored(vec![item]).await;
+                Ok(Revoked::Stored)
+            }
+            Err(error) => {
+                tracing::warn!(%kid, %error, "A revocation is told to all nodes, but not stored yet.");
+                self.own
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .insert(kid);
+                Ok(Revoked::Told(error.to_string()))
+            }
+        }
     }
 
-    pub(crate) async fn list(&self) -> Result<Vec<ListedKey>, KeyError> {
-        let store = self.store.clone();
-        let now = self.clock.now().wall;
-        Ok(blocking(move || store.list())
-            .await?
-            .iter()
-            .map(|stored| listed(stored, now))
-            .collect())
+    /// Whether there may be such a key. A store that does not answer does not say that there is
+    /// none.
+    async fn may_exist(&self, kid: KeyId) -> Result<bool, KeyError> {
+        let known = match self.cache.lookup(&kid, self.clock.mono()) {
+            Lookup::Known(_) | Lookup::Refresh(_) | Lookup::Revoked => true,
+            Lookup::Ask { stale } => stale.is_some(),
+            // It may have been made since.
+            Lookup::Unknown => false,
+        };
+        if known {
+            return Ok(true);
+        }
+        match self.store.get(kid).await {
+            Ok(found) => Ok(found.is_some()),
+            Err(error) if self.store.is_shared() => {
+                tracing::warn!(%kid, %error, "A key is revoked without knowing whether it exists.");
+                Ok(true)
+            }
+            Err(error) => Err(KeyError::Store(error)),
+        }
     }
 
-    /// Keeps facts that were made here, and tells all nodes.
-    async fn record(&self, items: Vec<KeyItem>) -> Result<(), KeyError> {
-        let entries = items.iter().filter_map(entry).collect();
-        self.keep(items).await?;
-        self.cluster.send(Event::Record(entries)).await;
+    /// Brings revocations into the shared store that it may not have: those that were made here, or
+    /// all of which this node knows.
+    pub(crate) async fn store_told(&self, all: bool) -> Result<(), FetchError> {
+        let own = self
+            .own
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        if own.is_empty() && !all {
+            return Ok(());
+        }
+        for item in self.store.unstored().await? {
+            if all || own.contains(&item.kid()) {
+                self.store.add(item.clone()).await?;
+                tracing::info!(kid = %item.kid(), "A revocation that was told is now stored as well.");
+                self.keep_stored(vec![item]).await;
+            }
+        }
+        let mut waiting = self.own.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.retain(|kid| !own.contains(kid));
         Ok(())
     }
 
-    async fn keep(&self, items: Vec<KeyItem>) -> Result<(), KeyError> {
-        self.revoke_cached(&items);
-        let (store, kept) = (self.store.clone(), items.clone());
-        let result = blocking(move || store.keep(&kept)).await.map(|_| ());
-        for item in &items {
-            if let KeyItem::Created(record) = item {
-                self.cache.created(record, self.clock.mono());
-            }
-        }
-        result
+    /// How many revocations the shared store is not known to have.
+    pub(crate) fn unstored(&self) -> u64 {
+        self.store.unstored_len()
     }
 
-    /// Refuses revoked keys from now on. That does not wait for the disk.
+    pub(crate) async fn list(&self) -> Result<Vec<ListedKey>, KeyError> {
+        let now = self.clock.now().wall;
+        let keys = self.store.list().await.map_err(KeyError::Store)?;
+        Ok(keys.iter().map(|stored| listed(stored, now)).collect())
+    }
+
+    /// Keeps a fact that was made here. Only what the store has is told.
+    async fn add(&self, item: KeyItem) -> Result<(), KeyError> {
+        self.store
+            .add(item.clone())
+            .await
+            .map_err(KeyError::Store)?;
+        let items = vec![item];
+        self.apply(&items);
+        self.tell(&items).await;
+        Ok(())
+    }
+
+    /// Keeps facts that an import brought. Returns which keys were refused, and why.
+    pub(crate) async fn add_all(
+        &self,
+        items: Vec<KeyItem>,
+    ) -> Result<BTreeMap<KeyId, String>, KeyError> {
+        let added = self.store.add_all(items.clone()).await;
+        let added = added.map_err(KeyError::Store)?;
+        let (mut refused, mut kept) = (BTreeMap::new(), Vec::new());
+        for (item, added) in items.into_iter().zip(added) {
+            match (added, &item) {
+                (Err(error), _) => {
+                    refused.insert(item.kid(), error.to_string());
+                }
+                // A revocation that was there already is as good as a new one.
+                (Ok(false), KeyItem::Created(_)) => {
+                    let why = "there is a key of this identifier already";
+                    refused.insert(item.kid(), why.to_owned());
+                }
+                (Ok(_), _) => kept.push(item),
+            }
+        }
+        self.apply(&kept);
+        self.tell(&kept).await;
+        if self.store.is_shared() {
+            self.keep_stored(kept).await;
+        }
+        Ok(refused)
+    }
+
+    /// All keys as they are stored.
+    pub(crate) async fn all(&self) -> Result<Vec<Stored>, KeyError> {
+        self.store.list().await.map_err(KeyError::Store)
+    }
+
+    /// What digests depend on.
+    pub(crate) const fn pepper(&self) -> &Pepper {
+        &self.pepper
+    }
+
+    /// Facts that the shared store told of, for this node and its mates. What was known already is
+    /// not told again: the ledger sees to that.
+    pub(crate) async fn heard(&self, items: Vec<KeyItem>) {
+        let now = self.clock.mono();
+        self.revoke_cached(&items);
+        for item in items.iter().filter(|item| !is_revocation(item)) {
+            self.cache.changed(&item.kid(), now);
+        }
+        self.tell(&items).await;
+        self.keep_stored(items).await;
+    }
+
+    /// Tells other nodes: what ledgers keep goes to all, and of the rest the nodes of this region
+    /// are told that something about these keys has changed.
+    async fn tell(&self, items: &[KeyItem]) {
+        let (told, rest): (Vec<&KeyItem>, _) =
+            items.iter().partition(|item| self.store.is_told(item));
+        let entries: Vec<Entry> = told.into_iter().filter_map(entry).collect();
+        if !entries.is_empty() {
+            self.cluster.send(Event::Record(entries)).await;
+        }
+        let kids: Vec<KeyId> = rest.into_iter().map(KeyItem::kid).collect();
+        for news in news(&kids) {
+            self.cluster.send(Event::News(news)).await;
+        }
+    }
+
+    /// Keys that have changed, as a mate says.
+    pub(crate) fn hear_news(&self, news: &[u8]) {
+        let now = self.clock.mono();
+        for kid in kids_of(news) {
+            self.cache.changed(&kid, now);
+        }
+    }
+
+    async fn keep_stored(&self, items: Vec<KeyItem>) {
+        if let Err(error) = self.store.keep_stored(items).await {
+            tracing::error!(%error, "Revocations cannot be kept in this node's file.");
+        }
+    }
+
+    /// Lets the cache know of what was made here.
+    fn apply(&self, items: &[KeyItem]) {
+        let now = self.clock.mono();
+        self.revoke_cached(items);
+        for item in items {
+            match item {
+                KeyItem::Created(record) => self.cache.created(record, now),
+                KeyItem::Secret(secret) => self.cache.changed(&secret.kid, now),
+                KeyItem::Revoked { .. } => {}
+            }
+        }
+    }
+
+    /// Refuses revoked keys from now on.
     fn revoke_cached(&self, items: &[KeyItem]) {
         for item in items {
             if let KeyItem::Revoked { kid, .. } = item {
@@ -205,14 +303,30 @@ impl Keys {
             .iter()
             .filter_map(|entry| serde_json::from_slice(entry.bytes()).ok())
             .collect();
-        if let Err(KeyError::Store(error)) = self.keep(items).await {
-            tracing::error!(%error, "Keys that other nodes told of cannot be kept; they count until this node stops.");
+        self.revoke_cached(&items);
+        if let Err(error) = self.store.keep_told(items.clone()).await {
+            tracing::error!(%error, "Keys that others told of cannot be kept; they count until this node stops.");
+        }
+        let now = self.clock.mono();
+        for item in items.iter().filter(|item| !is_revocation(item)) {
+            // As it is in the file, with secrets that may have come before the record. It is known
+            // from now on, whatever look-ups that are under way will say.
+            let found = match self.store.is_shared() {
+                true => None,
+                false => self.store.get(item.kid()).await.ok().flatten(),
+            };
+            match found {
+                Some(Stored { record, revoked }) => {
+                    self.cache.fill(item.kid(), Some((record, revoked)), now);
+                }
+                None => self.cache.changed(&item.kid(), now),
+            }
         }
     }
 
     /// All facts of the store, as entries of the ledger.
     pub(crate) fn entries(&self) -> Result<Vec<Entry>, FetchError> {
-        Ok(self.store.items()?.iter().filter_map(entry).collect())
+        Ok(self.store.told()?.iter().filter_map(entry).collect())
     }
 
     /// How many known and unknown keys the cache holds.
@@ -221,21 +335,43 @@ impl Keys {
     }
 }
 
+const fn is_revocation(item: &KeyItem) -> bool {
+    matches!(item, KeyItem::Revoked { .. })
+}
+
 fn entry(item: &KeyItem) -> Option<Entry> {
     Entry::new(serde_json::to_vec(item).ok()?).ok()
 }
 
-/// Runs what waits for the disk where it makes nobody else wait.
-async fn blocking<T: Send + 'static>(
-    task: impl FnOnce() -> Result<T, FetchError> + Send + 'static,
-) -> Result<T, KeyError> {
-    let ended =
-        tokio::time::timeout(Duration::from_secs(10), tokio::task::spawn_blocking(task)).await;
-    match ended {
-        Ok(Ok(result)) => result.map_err(KeyError::Store),
-        Ok(Err(error)) => Err(KeyError::Store(FetchError(error.to_string()))),
-        Err(_) => Err(KeyError::Store(FetchError(
-            "the disk does not answer".to_owned(),
-        ))),
+/// Identifiers of keys side by side, in parts of a bounded size.
+fn news(kids: &[KeyId]) -> impl Iterator<Item = Vec<u8>> {
+    let part = NEWS_BYTES_MAX / size_of::<KeyId>();
+    kids.chunks(part)
+        .map(|kids| kids.iter().flat_map(KeyId::as_bytes).copied().collect())
+}
+
+/// What is no identifier is dropped.
+fn kids_of(news: &[u8]) -> impl Iterator<Item = KeyId> {
+    let texts = news.chunks_exact(size_of::<KeyId>());
+    texts.filter_map(|text| std::str::from_utf8(text).ok()?.parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn news_names_keys_in_parts_and_rubbish_is_dropped() {
+        let kids: Vec<KeyId> = (0..1_000)
+            .map(|n| format!("{n:010}").parse().unwrap())
+            .collect();
+        let parts: Vec<Vec<u8>> = news(&kids).collect();
+        assert!(parts.len() > 1 && parts.iter().all(|part| part.len() <= NEWS_BYTES_MAX));
+        let read: Vec<KeyId> = parts.iter().flat_map(|part| kids_of(part)).collect();
+        assert_eq!(read, kids);
+        assert_eq!(
+            kids_of(b"_________/0000000001abc").collect::<Vec<_>>(),
+            [kids[1]]
+        );
     }
 }

@@ -15,7 +15,7 @@ use tidegate_limit::{
 use tidegate_model::{NodeId, Period};
 use tidegate_pipeline::Snapshot;
 
-use crate::keys::ListedKey;
+use crate::key_record::ListedKey;
 
 /// Names that are tried for one limit, at most: a few milliseconds.
 const NAMES_MAX: usize = 50_000;

@@ -5,6 +5,7 @@
 
 mod admin;
 mod announce;
+mod audit;
 mod boot;
 mod check;
 mod cli;
@@ -12,6 +13,10 @@ mod data;
 mod drain;
 mod effects;
 mod files;
+mod key_lines;
+mod key_record;
+mod key_store;
+mod key_tail;
 mod keys;
 mod limits;
 mod options;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tidegate_anycast::BirdPlace;
 use tidegate_config::{AnycastSpec, BirdSpec, DoorSpec, DrainSpec, Loaded, LoadedRegion};
 use tidegate_model::{NodeId, Period};
-use tidegate_net::{Certificates, DoorSettings};
+use tidegate_net::{Certificates, ClientTrust, Clients, DoorSettings};
 
 use crate::data::DataFolder;
 use crate::options::Options;
@@ -152,12 +152,25 @@ fn settings(
         Certificates::load(&data.resolve(&tls.certificate), &data.resolve(&tls.key))
             .map_err(|error| format!("the door `{name}` cannot open: {error}"))
     };
+    let clients = |tls: &tidegate_config::TlsSpec| {
+        let ca = data.resolve(tls.client_ca.as_ref()?);
+        let crls = tls.client_crls.iter().map(|path| data.resolve(path));
+        Some(Clients::load(ClientTrust {
+            ca,
+            crls: crls.collect(),
+            required: tls.client_required,
+        }))
+    };
+    let clients = spec.tls.as_ref().and_then(clients).transpose();
+    let clients = clients.map_err(|error| format!("the door `{name}` cannot open: {error}"))?;
     Ok(Arc::new(DoorSettings {
         name: name.to_owned(),
         addr,
+        clients,
         tls: spec.tls.as_ref().map(load).transpose()?,
         trusted_proxies: spec.trusted_proxies.clone(),
         debug: spec.debug,
+        exposure: spec.exposure,
         connections_max: spec.connections_max,
         header_max: spec.header_max.as_usize(),
         streams_max: spec.streams_max,

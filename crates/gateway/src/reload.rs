@@ -9,7 +9,7 @@ use tidegate_balance::Pool;
 use tidegate_cluster::{ClusterSpec, Event};
 use tidegate_model::{Epoch, Generation};
 use tidegate_proxy::Probes;
-use tidegate_tokens::{Around, Tokens};
+use tidegate_tokens::Around;
 
 use crate::check::{resolve_seeds, seed_names};
 use crate::data::DataFolder;
@@ -17,7 +17,7 @@ use crate::files::load_region;
 use crate::place::{Place, listed_nodes};
 use crate::services::Services;
 use crate::store::store;
-use crate::tables::{live, tokens_spec};
+use crate::tables::{Known, live};
 
 /// What came of a reload.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -60,6 +60,9 @@ async fn try_reload(services: &Arc<Services>) -> Result<Reloaded, String> {
         if let Some(certificates) = &door.tls {
             certificates.reload().map_err(|error| error.to_string())?;
         }
+        if let Some(clients) = &door.clients {
+            clients.reload().map_err(|error| error.to_string())?;
+        }
     }
     let running = shared.live.load().store.clone();
     let data = DataFolder::new(services.options.data.clone());
@@ -71,13 +74,14 @@ async fn try_reload(services: &Arc<Services>) -> Result<Reloaded, String> {
         control: tokio::runtime::Handle::current(),
         folder: services.options.data.clone(),
     };
-    let (spec, before) = (tokens_spec(&loaded.world), shared.live.load_full());
-    let tokens = tokio::task::spawn_blocking(move || Tokens::build(spec, &before.tokens, &around))
+    let (world, before) = (loaded.world.clone(), shared.live.load_full());
+    let known = move || Known::build(&world, Some(&before), &around);
+    let known = tokio::task::spawn_blocking(known)
         .await
         .map_err(|error| error.to_string())??;
     let fresh = live(
         &loaded,
-        tokens,
+        known,
         &shared.pepper,
         &shared.counters,
         &services.metrics,

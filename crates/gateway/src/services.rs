@@ -12,6 +12,8 @@ use tidegate_proxy::{Probes, Shared};
 use tidegate_runtime::{Clock, Handle, Stop};
 use tidegate_telemetry::{Cell, Metrics};
 
+use crate::audit::Audit;
+use crate::key_tail::TailState;
 use crate::keys::Keys;
 use crate::options::Options;
 
@@ -26,6 +28,11 @@ pub(crate) struct Services {
     pub(crate) cluster: Handle<Node>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) keys: Keys,
+    /// Where changes of keys are recorded.
+    pub(crate) audit: Audit,
+    /// How news of keys comes in, if they are in a table.
+    pub(crate) tail: TailState,
+    pub(crate) has_table: bool,
     pub(crate) metrics: Arc<Metrics>,
     /// How the routing daemon does.
     pub(crate) anycast: Arc<Condition>,

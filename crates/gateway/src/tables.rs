@@ -2,27 +2,35 @@
 
 use std::sync::Arc;
 
+use tidegate_ask::{AskSpec, Askers};
 use tidegate_balance::Pool;
-use tidegate_config::{AuthenticatorSpec, BY_KEY, EVERYONE, Loaded, Methods, Spanned, WorldSpec};
-use tidegate_identity::Pepper;
+use tidegate_config::{
+    AuthenticatorSpec, BY_KEY, EVERYONE, Loaded, Methods, RequireText, Spanned, WorldSpec,
+};
+use tidegate_identity::{Mtls, Pepper, Wanted};
 use tidegate_limit::{Dimension, Limit, Table};
 use tidegate_limitstore::Store;
-use tidegate_pipeline::{Method, RouteSpec, Snapshot, SnapshotParts};
+use tidegate_pipeline::{Method, Require, RouteSpec, Snapshot, SnapshotParts};
 use tidegate_proxy::Live;
 use tidegate_route::MatchSpec;
+use tidegate_rule::Rule;
 use tidegate_telemetry::Metrics;
-use tidegate_tokens::{Tokens, TokensSpec};
+use tidegate_tokens::{Around, Signer, Tokens, TokensSpec};
 
 use crate::place::own_region;
 
 /// The methods of a route.
-fn methods(names: &Methods, world: &WorldSpec, limits: &[&String], tokens: &Tokens) -> Vec<Method> {
+fn methods(names: &Methods, world: &WorldSpec, limits: &[&String], known: &Known) -> Vec<Method> {
     let place = |name: &Spanned<String>| limits.iter().position(|known| **known == name.value);
     let method = |name: &String| match name.as_str() {
         BY_KEY => Some(Method::Key),
         EVERYONE => Some(Method::Anonymous(None)),
         name => match &world.authenticators.get(name)?.value {
-            AuthenticatorSpec::Jwt(_) => Some(Method::Other(tokens.method(name)?)),
+            AuthenticatorSpec::Mtls(spec) => Some(Method::Other(Arc::new(Mtls::new(name, spec)))),
+            AuthenticatorSpec::Jwt(_) => Some(Method::Other(known.tokens.method(name)?)),
+            AuthenticatorSpec::Introspection(_)
+            | AuthenticatorSpec::Basic(_)
+            | AuthenticatorSpec::External(_) => Some(Method::Other(known.askers.method(name)?)),
             AuthenticatorSpec::Anonymous(spec) => {
                 let limits = spec.limits.iter().map(place).collect::<Option<_>>()?;
                 Some(Method::Anonymous(Some(limits)))
@@ -33,15 +41,42 @@ fn methods(names: &Methods, world: &WorldSpec, limits: &[&String], tokens: &Toke
     all.collect::<Option<_>>().expect("references were checked")
 }
 
-/// The methods that take tokens, with the claims that limits ask for.
-pub(crate) fn tokens_spec(world: &WorldSpec) -> TokensSpec {
+/// The methods that take tokens, with the claims that somebody asks for.
+fn tokens_spec(world: &WorldSpec) -> TokensSpec {
     let methods = world
         .authenticators
         .iter()
         .filter_map(|(name, spec)| match &spec.value {
             AuthenticatorSpec::Jwt(jwt) => Some((name.clone(), (**jwt).clone())),
-            AuthenticatorSpec::Anonymous(_) => None,
+            _ => None,
         });
+    TokensSpec {
+        methods: methods.collect(),
+        claims: wanted(world),
+    }
+}
+
+/// The methods that ask others.
+fn askers_spec(world: &WorldSpec) -> tidegate_ask::Methods {
+    let methods = world.authenticators.iter().filter_map(|(name, spec)| {
+        let spec = match &spec.value {
+            AuthenticatorSpec::Introspection(spec) => AskSpec::Introspection((**spec).clone()),
+            AuthenticatorSpec::Basic(spec) => AskSpec::Basic(spec.clone()),
+            AuthenticatorSpec::External(spec) => AskSpec::External((**spec).clone()),
+            AuthenticatorSpec::Jwt(_)
+            | AuthenticatorSpec::Mtls(_)
+            | AuthenticatorSpec::Anonymous(_) => return None,
+        };
+        Some((name.clone(), spec))
+    });
+    tidegate_ask::Methods {
+        methods: methods.collect(),
+        claims: wanted(world),
+    }
+}
+
+/// Which claims somebody asks for.
+fn wanted(world: &WorldSpec) -> Wanted {
     let dimensions = world
         .limits
         .values()
@@ -50,16 +85,83 @@ pub(crate) fn tokens_spec(world: &WorldSpec) -> TokensSpec {
         Dimension::Claim(name) => Some(name.clone()),
         _ => None,
     });
-    TokensSpec {
-        methods: methods.collect(),
-        claims: claims.collect(),
+    let claims = claims.chain(world.caller.value.claims().cloned());
+    let rules = world
+        .routes
+        .values()
+        .filter_map(|route| rule(&route.value.require.value));
+    Wanted {
+        names: claims.collect(),
+        all: rules.into_iter().any(|rule| rule.wants_claims()),
     }
+}
+
+fn rule(text: &RequireText) -> Option<Rule> {
+    let rule = text.rule.as_ref()?;
+    Some(Rule::compile(&rule.value).expect("rules were checked"))
+}
+
+/// What callers of a route must have.
+fn require(text: &RequireText) -> Require {
+    Require {
+        allow: text.allow.clone(),
+        deny: text.deny.clone(),
+        scopes: text.scopes.clone(),
+        any_scope: text.any_scope.clone(),
+        roles: text.roles.clone(),
+        groups: text
+            .groups
+            .iter()
+            .map(|group| group.value.clone())
+            .collect(),
+        rule: rule(text).map(Arc::new),
+    }
+}
+
+/// What knows callers, and what tells services of them. Reads files.
+#[derive(Debug)]
+pub(crate) struct Known {
+    tokens: Tokens,
+    askers: Askers,
+    signer: Option<Signer>,
+}
+
+impl Known {
+    /// As the configuration says, going on with what `old` has.
+    ///
+    /// # Errors
+    /// A sentence, if a file cannot be used.
+    pub(crate) fn build(
+        world: &WorldSpec,
+        old: Option<&Live>,
+        around: &Around,
+    ) -> Result<Self, String> {
+        let (no_tokens, no_askers) = (Tokens::default(), Askers::default());
+        let tokens = old.map_or(&no_tokens, |live| &live.tokens);
+        let askers = old.map_or(&no_askers, |live| &live.askers);
+        let spec = world.caller.value.assertion.clone();
+        let signer = spec
+            .map(|spec| Signer::load(spec, &around.folder))
+            .transpose();
+        Ok(Self {
+            tokens: Tokens::build(tokens_spec(world), tokens, around)?,
+            askers: Askers::build(askers_spec(world), askers, around, random)?,
+            signer: signer.map_err(|why| format!("the keys of assertions: {why}"))?,
+        })
+    }
+}
+
+/// A key of this process.
+fn random() -> [u8; 32] {
+    let mut key = [0; 32];
+    tidegate_runtime::fill(&mut key);
+    key
 }
 
 /// A generation's tables.
 pub(crate) fn live(
     loaded: &Loaded,
-    tokens: Tokens,
+    known: Known,
     pepper: &Pepper,
     counters: &Table,
     metrics: &Metrics,
@@ -78,15 +180,18 @@ pub(crate) fn live(
                 hosts: text.hosts.clone(),
                 path: text.path.value.clone(),
                 methods: text.methods,
+                exposure: text.exposure,
             },
             upstream: place(&upstreams, &text.upstream.value)?,
-            methods: methods(&text.auth.value, world, &limits, &tokens),
+            methods: methods(&text.auth.value, world, &limits, &known),
             limits: text
                 .limits
                 .iter()
                 .map(|limit| place(&limits, &limit.value))
                 .collect::<Option<_>>()?,
             body_max: text.body_max,
+            forward_credential: text.forward_credential,
+            require: require(&text.require.value),
         })
     };
     let pool = |name: &&String| {
@@ -126,9 +231,20 @@ pub(crate) fn live(
             .map(|(name, plan)| (name.clone(), plan.value.clone()))
             .collect(),
         keys: world.keys.clone(),
+        caller: world.caller.value.clone(),
+        groups: world
+            .groups
+            .iter()
+            .map(|(name, group)| (name.clone(), group.value.consumers.clone()))
+            .collect(),
         subject_seed: pepper.derive("limit subjects"),
     };
     let snapshot = Snapshot::build(parts, counters)
         .map_err(|error| format!("the configuration cannot run: {error:?}"))?;
-    Ok(Live::new(snapshot, tokens, metrics, store))
+    let Known {
+        tokens,
+        askers,
+        signer,
+    } = known;
+    Ok(Live::new(snapshot, tokens, askers, signer, metrics, store))
 }

@@ -1,9 +1,10 @@
 //! Keys that were looked up lately, and keys that were looked up and do not exist.
 //!
-//! Both kinds are bounded apart, so that a flood of unknown keys evicts no known one. A record is
-//! used for its time to live, then asked for again; should the store not answer, the old record
-//! serves on ([`Lookup::Ask`] carries it). A revocation is sticky: no later answer of a lagging
-//! store brings the key back.
+//! Both kinds are bounded apart, so that a flood of unknown keys evicts no known one. A record goes
+//! through three ages. While it is fresh it is used. Then it is still used, and asked for again
+//! behind the request ([`Lookup::Refresh`]). When it is old the store's answer is waited for, and
+//! only should the store not answer the old record serves on ([`Lookup::Ask`] carries it), but not
+//! for ever. A revocation is sticky: no later answer of a lagging store brings the key back.
 //!
 //! What was not used lately is evicted (`halves`).
 
@@ -26,10 +27,16 @@ pub struct CacheSpec {
     pub entries_max: usize,
     /// Unknown keys remembered at most.
     pub unknown_max: usize,
-    /// How long a record is used before the store is asked again.
+    /// How long a record is used before the store is asked again, behind a request.
     pub ttl: Period,
+    /// How long a record is used before a request waits for the store.
+    pub hard_ttl: Period,
+    /// How long a record is used at most while the store does not answer.
+    pub stale_ttl: Period,
     /// How long a key that does not exist is taken not to exist.
     pub unknown_ttl: Period,
+    /// Keys that the store is asked for in a second at most, by this node.
+    pub lookups_per_second: u32,
 }
 
 impl Default for CacheSpec {
@@ -38,7 +45,10 @@ impl Default for CacheSpec {
             entries_max: 1_000_000,
             unknown_max: 65_536,
             ttl: Period::from_secs(60),
+            hard_ttl: Period::from_secs(600),
+            stale_ttl: Period::from_secs(86_400),
             unknown_ttl: Period::from_secs(10),
+            lookups_per_second: 1_000,
         }
     }
 }
@@ -48,13 +58,15 @@ impl Default for CacheSpec {
 pub enum Lookup {
     /// Use this record.
     Known(Arc<KeyRecord>),
+    /// Use this record, and ask the store meanwhile.
+    Refresh(Arc<KeyRecord>),
     /// Revoked: refuse.
     Revoked,
     /// No such key: refuse.
     Unknown,
     /// Ask the store; if it does not answer, use the old record while there is one.
     Ask {
-        /// A record past its time to live.
+        /// A record that is too old to be used unasked.
         stale: Option<Arc<KeyRecord>>,
     },
 }
@@ -76,7 +88,12 @@ struct Shard {
 struct Entry {
     record: Option<Arc<KeyRecord>>,
     revoked: bool,
-    filled: Mono,
+    /// Until then it is used without asking.
+    fresh_until: Mono,
+    /// Until then it is used without waiting.
+    ready_until: Mono,
+    /// Until then it is used while the store does not answer.
+    stale_until: Mono,
 }
 
 impl KeyCache {
@@ -114,11 +131,10 @@ impl KeyCache {
         if let Some(entry) = shard.known.get(kid) {
             return match &entry.record {
                 _ if entry.revoked => Lookup::Revoked,
-                Some(record) if fresh(entry.filled, self.spec.ttl) => {
-                    Lookup::Known(Arc::clone(record))
-                }
+                Some(record) if now < entry.fresh_until => Lookup::Known(Arc::clone(record)),
+                Some(record) if now < entry.ready_until => Lookup::Refresh(Arc::clone(record)),
                 stale => Lookup::Ask {
-                    stale: stale.clone(),
+                    stale: stale.clone().filter(|_| now < entry.stale_until),
                 },
             };
         }
@@ -140,7 +156,9 @@ impl KeyCache {
                 let entry = Entry {
                     record: Some(record),
                     revoked,
-                    filled: now,
+                    fresh_until: now + self.spec.ttl.get(),
+                    ready_until: now + self.spec.hard_ttl.get(),
+                    stale_until: now + self.spec.stale_ttl.get(),
                 };
                 shard.unknown.remove(&kid);
                 shard.known.insert(kid, entry, self.known_per_half());
@@ -165,7 +183,9 @@ impl KeyCache {
             None => Entry {
                 record: None,
                 revoked: true,
-                filled: now,
+                fresh_until: now,
+                ready_until: now,
+                stale_until: now,
             },
         };
         shard.known.insert(kid, entry, self.known_per_half());
@@ -175,6 +195,47 @@ impl KeyCache {
     /// before does not make it unknown again.
     pub fn created(&self, record: &KeyRecord, now: Mono) {
         self.fill(record.kid, Some((Arc::new(record.clone()), false)), now);
+    }
+
+    /// Something about the key has changed in the store: it is asked before the key is judged
+    /// again. While it does not answer, the old record serves on.
+    pub fn changed(&self, kid: &KeyId, now: Mono) {
+        let mut shard = self
+            .shard(kid)
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        shard.unknown.remove(kid);
+        if let Some(entry) = shard.known.get(kid) {
+            let entry = Entry {
+                fresh_until: now,
+                ready_until: now,
+                ..entry.clone()
+            };
+            shard.known.insert(*kid, entry, self.known_per_half());
+        }
+    }
+
+    /// Takes in a copy of a record that the store gave `age` ago, in an earlier life of this node.
+    /// It is asked for again with its first use, and replaces nothing.
+    pub fn restore(&self, record: Arc<KeyRecord>, age: Duration, now: Mono) {
+        let Some(left) = self.spec.stale_ttl.get().checked_sub(age) else {
+            return;
+        };
+        let kid = record.kid;
+        let mut shard = self
+            .shard(&kid)
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        if shard.known.get(&kid).is_none() {
+            let entry = Entry {
+                record: Some(record),
+                revoked: false,
+                fresh_until: now,
+                ready_until: now + self.spec.hard_ttl.get().saturating_sub(age),
+                stale_until: now + left,
+            };
+            shard.known.insert(kid, entry, self.known_per_half());
+        }
     }
 
     /// How many known and unknown keys are held.
@@ -196,13 +257,6 @@ impl KeyCache {
     fn known_per_half(&self) -> usize {
         per_half(self.spec.entries_max)
     }
-
-    /// How long a revoked or unknown key may at most still be taken for what it was, should a push
-    /// be lost.
-    #[must_use]
-    pub const fn staleness_max(&self) -> Duration {
-        self.spec.ttl.get()
-    }
 }
 
 const fn per_half(total: usize) -> usize {
@@ -219,14 +273,7 @@ mod tests {
     }
 
     fn record(n: usize) -> Arc<KeyRecord> {
-        Arc::new(KeyRecord {
-            kid: kid(n),
-            digest: [0; 32],
-            consumer: "acme".to_owned(),
-            plan: None,
-            created_unix_secs: 0,
-            expires_unix_secs: None,
-        })
+        Arc::new(KeyRecord::new(kid(n), [0; 32], "acme", 0))
     }
 
     fn at(secs: u64) -> Mono {
@@ -234,17 +281,65 @@ mod tests {
     }
 
     #[test]
-    fn a_record_serves_for_its_time_and_as_stale_after_it() {
+    fn a_record_is_fresh_then_refreshed_behind_requests_then_waited_for() {
         let cache = KeyCache::new(CacheSpec::default());
         assert_eq!(cache.lookup(&kid(1), at(0)), Lookup::Ask { stale: None });
         cache.fill(kid(1), Some((record(1), false)), at(0));
         assert_eq!(cache.lookup(&kid(1), at(59)), Lookup::Known(record(1)));
+        for secs in [60, 599] {
+            assert_eq!(
+                cache.lookup(&kid(1), at(secs)),
+                Lookup::Refresh(record(1)),
+                "{secs}"
+            );
+        }
+        let stale = Some(record(1));
+        assert_eq!(cache.lookup(&kid(1), at(600)), Lookup::Ask { stale });
+    }
+
+    #[test]
+    fn a_key_that_has_changed_is_asked_for_before_it_is_judged_again() {
+        let cache = KeyCache::new(CacheSpec::default());
+        cache.fill(kid(1), Some((record(1), false)), at(0));
+        cache.fill(kid(2), None, at(0));
+        cache.changed(&kid(1), at(1));
+        cache.changed(&kid(2), at(1));
+        let stale = Some(record(1));
+        assert_eq!(cache.lookup(&kid(1), at(1)), Lookup::Ask { stale });
+        assert_eq!(cache.lookup(&kid(2), at(1)), Lookup::Ask { stale: None });
+        cache.revoke(kid(1), at(2));
+        cache.changed(&kid(1), at(3));
+        assert_eq!(cache.lookup(&kid(1), at(3)), Lookup::Revoked);
+    }
+
+    #[test]
+    fn an_old_record_serves_no_longer_than_a_day_while_the_store_is_silent() {
+        let cache = KeyCache::new(CacheSpec::default());
+        cache.fill(kid(1), Some((record(1), false)), at(0));
+        let stale = Some(record(1));
+        assert_eq!(cache.lookup(&kid(1), at(86_399)), Lookup::Ask { stale });
         assert_eq!(
-            cache.lookup(&kid(1), at(60)),
-            Lookup::Ask {
-                stale: Some(record(1))
-            }
+            cache.lookup(&kid(1), at(86_400)),
+            Lookup::Ask { stale: None }
         );
+    }
+
+    #[test]
+    fn a_copy_of_an_earlier_life_serves_for_the_rest_of_its_day_and_never_over_a_revocation() {
+        let cache = KeyCache::new(CacheSpec::default());
+        cache.revoke(kid(2), at(0));
+        for n in 1..=3 {
+            let age = if n == 3 { 86_401 } else { 86_300 };
+            cache.restore(record(n), Duration::from_secs(age), at(0));
+        }
+        let stale = Some(record(1));
+        assert_eq!(cache.lookup(&kid(1), at(99)), Lookup::Ask { stale });
+        cache.restore(record(4), Duration::from_secs(30), at(0));
+        let copy = cache.lookup(&kid(4), at(1));
+        assert_eq!(copy, Lookup::Refresh(record(4)), "a recent one");
+        assert_eq!(cache.lookup(&kid(1), at(100)), Lookup::Ask { stale: None });
+        assert_eq!(cache.lookup(&kid(2), at(1)), Lookup::Revoked);
+        assert_eq!(cache.lookup(&kid(3), at(1)), Lookup::Ask { stale: None });
     }
 
     #[test]

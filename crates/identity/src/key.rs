@@ -14,7 +14,7 @@ use std::str::FromStr;
 use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::Sha256;
-use subtle::ConstantTimeEq;
+use subtle::{Choice, ConstantTimeEq};
 use tidegate_model::Secret;
 use zeroize::Zeroizing;
 
@@ -155,9 +155,14 @@ impl Minted {
     pub fn new(env: &str, entropy: &mut dyn FnMut(&mut [u8])) -> Self {
         let mut kid = [0; KID_LEN];
         digits(&mut kid, entropy);
+        Self::again(env, KeyId(kid), entropy)
+    }
+
+    /// Makes a further secret for a key.
+    #[must_use]
+    pub fn again(env: &str, kid: KeyId, entropy: &mut dyn FnMut(&mut [u8])) -> Self {
         let mut secret = Zeroizing::new([0; SECRET_LEN]);
         digits(&mut *secret, entropy);
-        let kid = KeyId(kid);
         let secret = std::str::from_utf8(&*secret).expect("base-62 digits are ASCII");
         let body = Zeroizing::new(format!("{PREFIX}_{env}_{kid}_{secret}"));
         let check = checksum(&body);
@@ -247,10 +252,18 @@ impl Pepper {
         mac.finalize().into_bytes().into()
     }
 
-    /// Whether `key` is the one that `digest` was made of, in a time that tells nothing.
+    /// Whether `key` is one that these digests were made of, in a time that tells nothing about
+    /// them but their number.
     #[must_use]
-    pub fn verify(&self, key: &KeyText<'_>, digest: &[u8; 32]) -> bool {
-        self.digest(key).ct_eq(digest).into()
+    pub fn verify<'d>(
+        &self,
+        key: &KeyText<'_>,
+        digests: impl IntoIterator<Item = &'d [u8; 32]>,
+    ) -> bool {
+        let digest = self.digest(key);
+        let none = Choice::from(0);
+        let same = digests.into_iter().map(|known| digest.ct_eq(known));
+        same.fold(none, |any, one| any | one).into()
     }
 
     /// A number derived from the pepper for another purpose; it tells nothing about the pepper.
@@ -306,11 +319,11 @@ mod tests {
         let key = KeyText::parse(minted.text.reveal()).unwrap();
         assert_eq!((key.env, key.kid), ("test", minted.kid));
         let digest = pepper(1).digest(&key);
-        assert!(pepper(1).verify(&key, &digest));
-        assert!(!pepper(2).verify(&key, &digest), "another pepper");
+        assert!(pepper(1).verify(&key, [&digest]));
+        assert!(!pepper(2).verify(&key, [&digest]), "another pepper");
         let other = mint(2);
         assert!(
-            !pepper(1).verify(&KeyText::parse(other.text.reveal()).unwrap(), &digest),
+            !pepper(1).verify(&KeyText::parse(other.text.reveal()).unwrap(), [&digest]),
             "another secret"
         );
     }

@@ -5,21 +5,41 @@
 //! never prints a credential. Tokens are taken apart and judged in `token`; whether a signature is
 //! right a [`Verify`] says, which a shell brings.
 
+mod asked;
+mod assertion;
+mod authorization;
+mod basic;
 mod cache;
+mod digest_cache;
+mod external;
+mod guard;
 mod halves;
 mod key;
 mod method;
+mod mtls;
+mod place;
 mod record;
 mod spec;
 mod token;
 mod verified;
+mod wanted;
 
+pub use asked::{ASKED, Answers, AskedCounts, AskedOutcome, Keep, Said};
+pub use assertion::{AssertionSpec, Statement};
+pub use basic::{Basic, BasicSpec, Password};
 pub use cache::{CacheSpec, KeyCache, Lookup};
+pub use digest_cache::{Digest, DigestCache};
+pub use external::{External, ExternalQuestion, ExternalSpec, OnFailure};
+pub use guard::Guard;
 pub use key::{KeyId, KeyText, Malformed, Minted, Pepper};
 pub use method::{Authenticator, Finding};
-pub use record::{Denied, KeyItem, KeyRecord};
-pub use spec::KeysSpec;
+pub use mtls::{Mtls, MtlsSpec};
+pub use place::{is_present, present, strip_fields, strip_query};
+pub use record::{Denied, KeyItem, KeyRecord, KeySecret, Retiring, SecretDigest};
+pub use spec::{DynamoSpec, KeyStoreSpec, KeysSpec};
 pub use token::{
-    Algorithm, Checked, JwksSpec, Jwt, JwtSpec, RESULTS, TokenCounts, TokenDenied, Verify, http_url,
+    Algorithm, Checked, Introspection, IntrospectionSpec, JwksSpec, Jwt, JwtSpec, RESULTS,
+    TokenCounts, TokenDenied, Verify, http_url, in_clear,
 };
 pub use verified::{Identity, Verified};
+pub use wanted::Wanted;

@@ -8,6 +8,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use http::HeaderMap;
 use http::request::Parts;
 use tidegate_model::Now;
 
@@ -42,4 +43,7 @@ pub trait Authenticator: fmt::Debug + Send + Sync {
 
     /// The scheme that `WWW-Authenticate` offers, such as `Bearer`.
     fn scheme(&self) -> &'static str;
+
+    /// Takes credentials of this method off a head, whoever they are of.
+    fn conceal(&self, headers: &mut HeaderMap);
 }

@@ -36,6 +36,8 @@ pub struct Verified {
     pub roles: Vec<String>,
     /// Claims by name: texts as they are, other values as JSON.
     pub claims: BTreeMap<String, String>,
+    /// All claims, if rules ask for them.
+    pub all_claims: Option<serde_json::Value>,
     /// From when on it is refused, in seconds since the Unix epoch.
     pub expires_unix_secs: Option<u64>,
 }
@@ -75,6 +77,38 @@ impl Identity {
         }
     }
 
+    /// Who it is in the words of whoever issued the credential: the account without the method's
+    /// name. Two methods may say the same of different callers.
+    #[must_use]
+    pub fn subject(&self) -> &str {
+        match &self.0 {
+            Who::Key(record) => record.kid.as_str(),
+            Who::Verified(verified) => {
+                let rest = verified.account.strip_prefix(&*verified.method);
+                let subject = rest.and_then(|rest| rest.strip_prefix(':'));
+                subject.unwrap_or(&verified.account)
+            }
+        }
+    }
+
+    /// Roles and groups. API keys have none.
+    #[must_use]
+    pub fn roles(&self) -> &[String] {
+        match &self.0 {
+            Who::Key(_) => &[],
+            Who::Verified(verified) => &verified.roles,
+        }
+    }
+
+    /// From when on the credential is refused, in seconds since the Unix epoch.
+    #[must_use]
+    pub fn expires_unix_secs(&self) -> Option<u64> {
+        match &self.0 {
+            Who::Key(record) => record.expires_unix_secs,
+            Who::Verified(verified) => verified.expires_unix_secs,
+        }
+    }
+
     /// Who it is, as operators name them.
     #[must_use]
     pub fn consumer(&self) -> &str {
@@ -93,6 +127,24 @@ impl Identity {
         }
     }
 
+    /// What the credential may be used for.
+    #[must_use]
+    pub fn scopes(&self) -> &[String] {
+        match &self.0 {
+            Who::Key(record) => &record.scopes,
+            Who::Verified(verified) => &verified.scopes,
+        }
+    }
+
+    /// What the operator noted about an API key under this name. Others have nothing noted.
+    #[must_use]
+    pub fn metadata(&self, name: &str) -> Option<&str> {
+        match &self.0 {
+            Who::Key(record) => record.metadata.get(name).map(String::as_str),
+            Who::Verified(_) => None,
+        }
+    }
+
     /// The value of a claim. API keys have none.
     #[must_use]
     pub fn claim(&self, name: &str) -> Option<&str> {
@@ -100,6 +152,12 @@ impl Identity {
             Who::Key(_) => None,
             Who::Verified(verified) => verified.claims.get(name).map(String::as_str),
         }
+    }
+
+    /// All claims, if there are any and rules ask for them.
+    #[must_use]
+    pub fn all_claims(&self) -> Option<&serde_json::Value> {
+        self.verified()?.all_claims.as_ref()
     }
 
     /// What a method found out; `None` of API keys.

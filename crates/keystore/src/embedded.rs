@@ -1,21 +1,35 @@
 //! The key store in a file of this node (redb).
 //!
-//! Two kinds of facts, both only ever added: a key was created, a key was revoked. They stand
-//! apart, so that neither can overwrite the other, whichever comes first.
+//! Three kinds of facts, which are only ever added: a key was created, it got a further secret, it
+//! was revoked. They stand apart, so that none can overwrite another, whichever comes first.
+//!
+//! For a store elsewhere the file also keeps `copies` of records, and revocations that are
+//! `unstored` there.
+
+mod copies;
+mod unstored;
 
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 
-use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefinition};
-use tidegate_identity::{KeyId, KeyItem, KeyRecord};
+use redb::{
+    Database, DatabaseError, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition,
+};
+use tidegate_identity::{KeyId, KeyItem, KeyRecord, KeySecret};
 
+use self::copies::COPIES;
+pub use self::copies::Copied;
+use self::unstored::UNSTORED;
 use crate::{FetchError, KeySource, Stored};
 
 /// By the key's public part: the `Created` item as JSON.
 const CREATED: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("created");
 /// By the key's public part: the `Revoked` item as JSON.
 const REVOKED: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("revoked");
+
+/// By the key's public part, `/`, and what makes a secret of it unique: the `Secret` item as JSON.
+const SECRETS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("secrets");
 
 /// Why the file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +81,9 @@ impl Embedded {
             let write = db.begin_write()?;
             write.open_table(CREATED)?;
             write.open_table(REVOKED)?;
+            write.open_table(SECRETS)?;
+            write.open_table(COPIES)?;
+            write.open_table(UNSTORED)?;
             write.commit()?;
             Ok(())
         };
@@ -80,25 +97,36 @@ impl Embedded {
     /// # Errors
     /// If the file cannot be written; then none was kept.
     pub fn keep(&self, items: &[KeyItem]) -> Result<usize, FetchError> {
+        let new = self.keep_each(items)?;
+        Ok(new.into_iter().filter(|new| *new).count())
+    }
+
+    /// As [`Embedded::keep`]; says of each fact whether it was new.
+    ///
+    /// # Errors
+    /// If the file cannot be written; then none was kept.
+    pub fn keep_each(&self, items: &[KeyItem]) -> Result<Vec<bool>, FetchError> {
         let write = self.db.begin_write().map_err(failed)?;
-        let mut new = 0;
+        let mut new = Vec::with_capacity(items.len());
         {
             let mut created = write.open_table(CREATED).map_err(failed)?;
             let mut revoked = write.open_table(REVOKED).map_err(failed)?;
+            let mut secrets = write.open_table(SECRETS).map_err(failed)?;
             for item in items {
-                let table = match item {
-                    KeyItem::Created(_) => &mut created,
-                    KeyItem::Revoked { .. } => &mut revoked,
+                let kid = item.kid().to_string();
+                let (table, name) = match item {
+                    KeyItem::Created(_) => (&mut created, kid),
+                    KeyItem::Revoked { .. } => (&mut revoked, kid),
+                    KeyItem::Secret(secret) => (&mut secrets, name_of(secret)),
                 };
-                let kid = item.kid();
-                if table.get(kid.as_str()).map_err(failed)?.is_none() {
-                    let json =
-                        serde_json::to_vec(item).map_err(|error| FetchError(error.to_string()))?;
+                let is_new = table.get(name.as_str()).map_err(failed)?.is_none();
+                if is_new {
+                    let json = json(item)?;
                     table
-                        .insert(kid.as_str(), json.as_slice())
+                        .insert(name.as_str(), json.as_slice())
                         .map_err(failed)?;
-                    new += 1;
                 }
+                new.push(is_new);
             }
         }
         write.commit().map_err(failed)?;
@@ -121,6 +149,7 @@ impl Embedded {
         };
         let revoked = read.open_table(REVOKED).map_err(failed)?;
         let revoked = revoked.get(kid.as_str()).map_err(failed)?.is_some();
+        let record = record.with_secrets(secrets(&read, kid.as_str())?);
         Ok(Some(Stored {
             record: Arc::new(record),
             revoked,
@@ -144,6 +173,7 @@ impl Embedded {
             let (kid, json) = entry.map_err(failed)?;
             if let Some(record) = record(json.value()) {
                 let revoked = revoked.get(kid.value()).map_err(failed)?.is_some();
+                let record = record.with_secrets(secrets(&read, kid.value())?);
                 keys.push(Stored {
                     record: Arc::new(record),
                     revoked,
@@ -157,6 +187,16 @@ impl Embedded {
         Ok(keys)
     }
 
+    /// Whether a revocation is known.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn is_revoked(&self, kid: KeyId) -> Result<bool, FetchError> {
+        let read = self.db.begin_read().map_err(failed)?;
+        let revoked = read.open_table(REVOKED).map_err(failed)?;
+        Ok(revoked.get(kid.as_str()).map_err(failed)?.is_some())
+    }
+
     /// All facts, for the ledger.
     ///
     /// # Errors
@@ -164,7 +204,7 @@ impl Embedded {
     pub fn items(&self) -> Result<Vec<KeyItem>, FetchError> {
         let read = self.db.begin_read().map_err(failed)?;
         let mut items = Vec::new();
-        for table in [CREATED, REVOKED] {
+        for table in [CREATED, SECRETS, REVOKED] {
             for entry in read
                 .open_table(table)
                 .map_err(failed)?
@@ -183,8 +223,39 @@ impl Embedded {
 fn record(json: &[u8]) -> Option<KeyRecord> {
     match serde_json::from_slice(json) {
         Ok(KeyItem::Created(record)) => Some(record),
-        Ok(KeyItem::Revoked { .. }) | Err(_) => None,
+        Ok(_) | Err(_) => None,
     }
+}
+
+fn json(value: &impl serde::Serialize) -> Result<Vec<u8>, FetchError> {
+    serde_json::to_vec(value).map_err(|error| FetchError(error.to_string()))
+}
+
+/// What a secret is kept under. Two that were made in the same second differ in their digests.
+fn name_of(secret: &KeySecret) -> String {
+    let KeySecret {
+        made_unix_secs,
+        digest,
+        kid,
+        ..
+    } = secret;
+    let digest: String = digest[..8].iter().map(|b| format!("{b:02x}")).collect();
+    format!("{kid}/{made_unix_secs:020}/{digest}")
+}
+
+/// The secrets that a key got since it was made.
+fn secrets(read: &ReadTransaction, kid: &str) -> Result<Vec<KeySecret>, FetchError> {
+    // `0` follows `/`.
+    let (from, to) = (format!("{kid}/"), format!("{kid}0"));
+    let table = read.open_table(SECRETS).map_err(failed)?;
+    let mut secrets = Vec::new();
+    for entry in table.range(from.as_str()..to.as_str()).map_err(failed)? {
+        let (_, json) = entry.map_err(failed)?;
+        if let Ok(KeyItem::Secret(secret)) = serde_json::from_slice(json.value()) {
+            secrets.push(secret);
+        }
+    }
+    Ok(secrets)
 }
 
 impl KeySource for Embedded {
@@ -202,14 +273,7 @@ mod tests {
     use super::*;
 
     fn record(kid: &str, created: u64) -> KeyRecord {
-        KeyRecord {
-            kid: kid.parse().unwrap(),
-            digest: [7; 32],
-            consumer: "acme".to_owned(),
-            plan: None,
-            created_unix_secs: created,
-            expires_unix_secs: None,
-        }
+        KeyRecord::new(kid.parse().unwrap(), [7; 32], "acme", created)
     }
 
     #[test]
@@ -256,6 +320,31 @@ mod tests {
             .collect();
         assert_eq!(kids, [b.kid, a.kid]);
         assert_eq!(store.items().unwrap().len(), 3);
+    }
+
+    #[test]
+    fn secrets_belong_to_their_key_and_are_kept_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Embedded::open(&folder.path().join("keys.redb")).unwrap();
+        let (a, b) = (record("aaaaaaaaaa", 1), record("aaaaaaaaab", 1));
+        let secret = KeyItem::Secret(KeySecret {
+            made_unix_secs: 2,
+            digest: [8; 32],
+            kid: a.kid,
+            previous_until_unix_secs: 3,
+        });
+        let items = [secret.clone(), KeyItem::Created(a), KeyItem::Created(b)];
+        assert_eq!(store.keep(&items).unwrap(), 3);
+        assert_eq!(store.keep(&[secret]).unwrap(), 0);
+        let digest = |kid: &str| {
+            let stored = store.get(kid.parse().unwrap()).unwrap().unwrap();
+            (stored.record.digest[0], stored.record.retiring)
+        };
+        let (newest, before) = digest("aaaaaaaaaa");
+        assert_eq!((newest, before.unwrap().digest), (8, [7; 32]));
+        assert_eq!(digest("aaaaaaaaab"), (7, None));
+        assert_eq!(store.items().unwrap().len(), 3);
+        assert_eq!(store.list().unwrap()[0].record.digest, [8; 32]);
     }
 
     #[test]

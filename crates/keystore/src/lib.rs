@@ -7,5 +7,5 @@
 mod embedded;
 mod source;
 
-pub use embedded::{Embedded, OpenError};
+pub use embedded::{Copied, Embedded, OpenError};
 pub use source::{FetchError, KeySource, Stored};

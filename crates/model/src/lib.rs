@@ -4,7 +4,9 @@
 //! limits or peers, and nothing here reads a clock, a file or the environment: time ([`Now`]) and
 //! randomness ([`Seed`]) are handed in.
 
+mod certificate;
 mod diagnostic;
+mod exposure;
 mod id;
 mod machine;
 mod prefix;
@@ -13,11 +15,13 @@ mod secret;
 mod seed;
 mod time;
 
+pub use certificate::ClientCertificate;
 pub use diagnostic::{Diagnostic, Severity, Span};
+pub use exposure::Exposure;
 pub use id::{BadName, Epoch, Generation, NodeId, RegionId};
 pub use machine::Machine;
 pub use prefix::Prefix;
 pub use quantity::{BadQuantity, ByteSize, Period};
 pub use secret::Secret;
 pub use seed::{Rng, Seed};
-pub use time::{Mono, Now, Wall};
+pub use time::{BadTime, Mono, Now, Wall};

@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::ops::{Add, Sub};
+use std::str::FromStr;
 use std::time::Duration;
 
 /// Nanoseconds on this process's monotonic clock, from an arbitrary start.
@@ -147,6 +148,74 @@ impl fmt::Debug for Wall {
     }
 }
 
+/// RFC 3339 in UTC, or a date alone, which means its beginning.
+impl FromStr for Wall {
+    type Err = BadTime;
+
+    fn from_str(text: &str) -> Result<Self, BadTime> {
+        let bad = || BadTime(text.to_owned());
+        let (date, time) = text.split_once(['T', 't']).unwrap_or((text, "00:00:00Z"));
+        let time = time.strip_suffix(['Z', 'z']).ok_or_else(bad)?;
+        let (time, fraction) = time.split_once('.').unwrap_or((time, "0"));
+        let [year, month, day] = numbers(date, '-', [4, 2, 2]).ok_or_else(bad)?;
+        let [hour, minute, second] = numbers(time, ':', [2, 2, 2]).ok_or_else(bad)?;
+        let fits = (1970..=9999).contains(&year) && hour < 24 && minute < 60 && second < 60;
+        let digits =
+            (1..=6).contains(&fraction.len()) && fraction.bytes().all(|b| b.is_ascii_digit());
+        let days = days_from_civil(year, month, day);
+        // A day that is none, like 30 February, comes back as another.
+        if !fits || !digits || civil_from_days(days) != (year, month, day) {
+            return Err(bad());
+        }
+        let micros: u64 = format!("{fraction:0<6}").parse().map_err(|_| bad())?;
+        let secs = days * 86_400 + hour * 3_600 + minute * 60 + second;
+        Ok(Self(secs * 1_000_000 + micros))
+    }
+}
+
+/// A text that is no time.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct BadTime(String);
+
+impl fmt::Display for BadTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = &self.0;
+        write!(
+            f,
+            "`{text}` is no time: write it in UTC, like 2026-12-31 or 2026-12-31T18:00:00Z"
+        )
+    }
+}
+
+impl std::error::Error for BadTime {}
+
+/// Three numbers of so many digits.
+fn numbers(text: &str, between: char, digits: [usize; 3]) -> Option<[u64; 3]> {
+    let mut parts = text.split(between);
+    let mut out = [0; 3];
+    for (out, digits) in out.iter_mut().zip(digits) {
+        let part = parts.next()?;
+        let plain = part.len() == digits && part.bytes().all(|b| b.is_ascii_digit());
+        *out = plain.then(|| part.parse().ok())??;
+    }
+    parts.next().is_none().then_some(out)
+}
+
+/// The inverse of [`civil_from_days`], for months and days that exist; any number for others.
+const fn days_from_civil(year: u64, month: u64, day: u64) -> u64 {
+    if month == 0 || month > 12 || year < 1_970 {
+        return 0;
+    }
+    let year = if month <= 2 { year - 1 } else { year };
+    let era = year / 400;
+    let year_of_era = year % 400;
+    let month_from_march = (month + 9) % 12;
+    let day_of_year = (153 * month_from_march + 2) / 5 + day;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    // March 1970 and later days of the era; January and February 1970 are just above the shift.
+    (era * 146_097 + day_of_era).saturating_sub(719_469)
+}
+
 /// Days since 1970-01-01 to a Gregorian date, by counting in eras of 400 years that start on 1
 /// March.
 const fn civil_from_days(days: u64) -> (u64, u64, u64) {
@@ -201,6 +270,41 @@ mod tests {
             (4_107_542_400, "2100-03-01T00:00:00.000Z"),
         ] {
             assert_eq!(Wall::from_unix_secs(secs).to_string(), want);
+        }
+    }
+
+    #[test]
+    fn times_are_read_as_they_are_written() {
+        for secs in [
+            0,
+            951_827_696,
+            1_795_357_987,
+            4_107_542_399,
+            4_107_542_400,
+            5_184_000,
+        ] {
+            let time = Wall::from_unix_secs(secs);
+            assert_eq!(time.to_string().parse(), Ok(time));
+        }
+        let read = |text: &str| text.parse::<Wall>().map(Wall::unix_micros);
+        assert_eq!(read("1970-01-02"), Ok(86_400_000_000));
+        assert_eq!(read("1970-01-01T00:00:01.5Z"), Ok(1_500_000));
+        for wrong in [
+            "",
+            "2026",
+            "2026-2-3",
+            "2026-02-30",
+            "2026-13-01",
+            "2026-00-10",
+            "1969-12-31",
+            "2026-01-01T24:00:00Z",
+            "2026-01-01T00:00:00",
+            "2026-01-01T00:00:00+01:00",
+            "2026-01-01T00:00:00.Z",
+            "+026-01-01",
+            "2026-01-00",
+        ] {
+            assert!(read(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -38,10 +38,10 @@ pub async fn serve_doors<S: ServeRequest>(
         let listener = TcpListener::from_std(listener)?;
         let hall = Rc::new(Hall {
             door: settings.name.as_str().into(),
-            tls: settings
-                .tls
-                .as_ref()
-                .map(|certificates| TlsAcceptor::from(certificates.server_config())),
+            tls: settings.tls.as_ref().map(|certificates| {
+                let clients = settings.clients.as_ref();
+                TlsAcceptor::from(certificates.server_config(clients))
+            }),
             trusted_proxies: settings.trusted_proxies.clone().into(),
             service: Rc::clone(&service),
             clock,

@@ -6,8 +6,9 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::Clients;
 use socket2::{Domain, Protocol, Socket, Type};
-use tidegate_model::Prefix;
+use tidegate_model::{Exposure, Prefix};
 use tidegate_telemetry::metrics::DoorMetrics;
 
 use crate::Certificates;
@@ -24,10 +25,14 @@ pub struct DoorSettings {
     pub addr: SocketAddr,
     /// Its certificate, if it is encrypted.
     pub tls: Option<Arc<Certificates>>,
+    /// Who vouches for certificates of clients, if they are asked for.
+    pub clients: Option<Arc<Clients>>,
     /// Proxies in front whose word on clients is believed.
     pub trusted_proxies: Vec<Prefix>,
     /// Whether answers tell how limits decided.
     pub debug: bool,
+    /// Which routes it shows.
+    pub exposure: Exposure,
     /// Connections open at a time, on all cores together.
     pub connections_max: u32,
     /// The largest header section.
@@ -143,8 +148,10 @@ mod tests {
             name: "public".to_owned(),
             addr,
             tls: None,
+            clients: None,
             trusted_proxies: Vec::new(),
             debug: false,
+            exposure: Exposure::Public,
             connections_max: 10,
             header_max: 8_192,
             streams_max: 10,

@@ -8,12 +8,20 @@ use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
+
+use crate::Clients;
 
 /// Why a certificate cannot be used, in a sentence.
 #[derive(Debug)]
 pub struct CertError(String);
+
+impl CertError {
+    pub(crate) const fn new(sentence: String) -> Self {
+        Self(sentence)
+    }
+}
 
 impl fmt::Display for CertError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -56,13 +64,25 @@ impl Certificates {
         Ok(())
     }
 
-    /// A TLS configuration that offers HTTP/2 and HTTP/1.1 and follows reloads.
-    pub(crate) fn server_config(self: &Arc<Self>) -> Arc<ServerConfig> {
-        let mut config = ServerConfig::builder()
-            .with_no_client_auth()
-            .with_cert_resolver(Arc::clone(self) as Arc<dyn ResolvesServerCert>);
+    /// A TLS configuration that offers HTTP/2 and HTTP/1.1 and follows reloads. Certificates of
+    /// clients are asked for if it is known who vouches for them.
+    pub(crate) fn server_config(
+        self: &Arc<Self>,
+        clients: Option<&Arc<Clients>>,
+    ) -> Arc<ServerConfig> {
+        let builder = ServerConfig::builder();
+        let builder = match clients {
+            Some(clients) => builder.with_client_cert_verifier(Arc::clone(clients) as _),
+            None => builder.with_no_client_auth(),
+        };
+        let own = Arc::clone(self) as Arc<dyn ResolvesServerCert>;
+        let mut config = builder.with_cert_resolver(own);
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        if let Ok(ticketer) = aws_lc_rs::Ticketer::new() {
+        if clients.is_some() {
+            // A session that is resumed brings its client along without a look at its certificate.
+            config.session_storage = Arc::new(NoServerSessionStorage {});
+            config.send_tls13_tickets = 0;
+        } else if let Ok(ticketer) = aws_lc_rs::Ticketer::new() {
             config.ticketer = ticketer;
         }
         Arc::new(config)

@@ -22,7 +22,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::activity::{Activity, Watchdog};
 use crate::preface::sniff;
 use crate::watched::Watched;
-use crate::{ConnFacts, DoorSettings, Protocol, ServeRequest};
+use crate::{Client, ConnFacts, DoorSettings, Protocol, ServeRequest};
 
 /// Resets that a client may send before its streams were even looked at (CVE-2023-44487).
 const EARLY_RESETS_MAX: usize = 20;
@@ -59,6 +59,8 @@ pub(crate) async fn serve<S: ServeRequest>(
         protocol,
         trusted_proxies: Rc::clone(&hall.trusted_proxies),
         debug: hall.settings.debug,
+        client: None,
+        exposure: hall.settings.exposure,
     };
     // Small answers must not wait for more to come.
     let _best_effort = stream.set_nodelay(true);
@@ -68,11 +70,20 @@ pub(crate) async fn serve<S: ServeRequest>(
             Err(_) => Some(Cut::FirstByteTimeout),
             Ok(Err(_)) => Some(Cut::Tls),
             Ok(Ok(stream)) => {
-                let protocol = match stream.get_ref().1.alpn_protocol() {
+                let tls = stream.get_ref().1;
+                let protocol = match tls.alpn_protocol() {
                     Some(b"h2") => Protocol::Http2,
                     _ => Protocol::Http1,
                 };
-                return serve_http(&hall, Bytes::new(), stream, facts(protocol)).await;
+                let clients = hall.settings.clients.as_ref();
+                let chain = tls.peer_certificates().zip(clients);
+                let facts = ConnFacts {
+                    client: chain
+                        .and_then(|(chain, by)| Client::of(chain, by, hall.clock.mono()))
+                        .map(Rc::new),
+                    ..facts(protocol)
+                };
+                return serve_http(&hall, Bytes::new(), stream, facts).await;
             }
         },
         None => match tokio::time::timeout(hall.settings.first_byte, sniff(&mut stream)).await {

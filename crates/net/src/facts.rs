@@ -8,10 +8,10 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
-use tidegate_model::Prefix;
+use tidegate_model::{Exposure, Prefix};
 use tidegate_telemetry::metrics::Cut;
 
-use crate::Busy;
+use crate::{Busy, Client};
 
 /// What a connection speaks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,6 +37,10 @@ pub struct ConnFacts {
     pub trusted_proxies: Rc<[Prefix]>,
     /// Whether answers tell how limits decided.
     pub debug: bool,
+    /// Who made it, if they showed a certificate.
+    pub client: Option<Rc<Client>>,
+    /// Which routes it may reach.
+    pub exposure: Exposure,
 }
 
 /// Serves the requests of one core.

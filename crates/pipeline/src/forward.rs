@@ -33,9 +33,6 @@ pub struct Forwarding<'r> {
     pub host: &'r str,
     /// The request's name in logs.
     pub request_id: &'r RequestId,
-    /// The header that carries API keys, which the service must not see; `None` if the route takes
-    /// no key.
-    pub key_header: Option<&'r HeaderName>,
 }
 
 /// A request's name in logs: the client's own if it is plain, else ours.
@@ -117,9 +114,8 @@ fn append_via(headers: &mut HeaderMap, version: Version) {
 pub fn forward_request(headers: &mut HeaderMap, version: Version, forwarding: &Forwarding<'_>) {
     strip_hop_by_hop(headers);
     headers.remove(PROXY_AUTHORIZATION);
-    if let Some(name) = forwarding.key_header {
-        headers.remove(name);
-    }
+    // What comes after the body could say what the head must not; a service reads both as one.
+    headers.remove(TRAILER);
     if !forwarding.through_trusted {
         // Whoever is not trusted has nothing to say about where the request came from.
         headers.remove(FORWARDED);

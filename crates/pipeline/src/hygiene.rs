@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use http::header::{CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING, VIA};
 use http::request::Parts;
 use http::{HeaderMap, Method, Version};
-use tidegate_model::Prefix;
+use tidegate_model::{Exposure, Prefix};
 
 use crate::forward::PSEUDONYM;
 use crate::path::normalize;
@@ -28,6 +28,8 @@ pub struct Origin<'c> {
     pub secure: bool,
     /// Proxies in front of us whose `X-Forwarded-For` is believed.
     pub trusted_proxies: &'c [Prefix],
+    /// How far out the door stands that it came in by.
+    pub exposure: Exposure,
 }
 
 /// Checks a request's head.
@@ -69,6 +71,7 @@ pub fn arrive<'r>(head: &'r Parts, origin: Origin<'_>) -> Result<Arrival<'r>, Re
         host,
         path,
         client,
+        exposure: origin.exposure,
     })
 }
 

@@ -1,16 +1,16 @@
 //! Who is calling: the route's methods in order, until one finds a credential of its own.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use http::request::Parts;
 use tidegate_identity::{
     Authenticator, Denied, Finding, Identity, KeyCache, KeyId, KeyRecord, KeyText, Lookup, Pepper,
-    TokenDenied,
+    Said, TokenDenied, is_present, present,
 };
 use tidegate_model::Now;
 
 use crate::snapshot::Snapshot;
-use crate::spine::{Known, Routed};
+use crate::spine::{Arrival, Known, Routed};
 use crate::{Refusal, Terms};
 
 /// A method of a route.
@@ -60,16 +60,16 @@ pub enum Need {
 
 /// What the methods of a route found, before it becomes a phase.
 enum Found {
-    Caller(Identity),
+    Caller(Identity, Option<KeyId>),
     Nobody,
     Need(Need),
 }
 
 impl<'r, 's> Routed<'r, 's> {
-    /// Finds out who is calling.
+    /// Finds out who is calling, unless nobody may call from there.
     ///
     /// # Errors
-    /// [`Refusal::Denied`].
+    /// [`Refusal::Denied`], or [`Refusal::Forbidden`] for the address.
     pub fn identify(
         self,
         snapshot: &Snapshot,
@@ -77,13 +77,30 @@ impl<'r, 's> Routed<'r, 's> {
         pepper: &Pepper,
         now: Now,
     ) -> Result<Identified<'r, 's>, Refusal> {
-        let head = self.arrival.head;
-        let found = find(head, &self.route.methods, snapshot, cache, pepper, now);
+        let from = self.route.require.check_address(self.arrival.client);
+        from.map_err(Refusal::Forbidden)?;
+        let found = find(
+            &self.arrival,
+            &self.route.methods,
+            snapshot,
+            cache,
+            pepper,
+            now,
+        );
         Ok(match found.map_err(Refusal::Denied)? {
-            Found::Caller(caller) => Identified::Known(self.known(Some(caller))),
-            Found::Nobody => Identified::Known(self.known(None)),
+            Found::Caller(caller, refresh) => Identified::Known(self.known(Some(caller), refresh)),
+            Found::Nobody => Identified::Known(self.known(None, None)),
             Found::Need(need) => Identified::Ask { routed: self, need },
         })
+    }
+
+    /// Goes on with what somebody who was asked said of the caller.
+    ///
+    /// # Errors
+    /// [`Refusal::Denied`].
+    pub fn decided(self, said: Said) -> Result<Known<'r, 's>, Refusal> {
+        let caller = said.map_err(Refusal::Denied)?;
+        Ok(self.known(Some(Identity::of(caller)), None))
     }
 
     /// Goes on with an old record, because the store does not answer.
@@ -97,41 +114,46 @@ impl<'r, 's> Routed<'r, 's> {
         pepper: &Pepper,
         now: Now,
     ) -> Result<Known<'r, 's>, Refusal> {
-        let key = presented_key(self.arrival.head, snapshot).map_err(Refusal::Denied)?;
-        let record = stale.ok_or(Refusal::Denied(Denied::StoreDown))?;
-        let caller = accept(&key, record, pepper, now).map_err(Refusal::Denied)?;
-        Ok(self.known(Some(caller)))
+        let caller = (|| {
+            let text = present(self.arrival.head, &snapshot.keys)?;
+            let key = parse(&text, snapshot)?;
+            let record = stale.ok_or(Denied::StoreDown)?;
+            accept(&key, record, self.arrival.client, pepper, now)
+        })();
+        let caller = caller.map_err(Refusal::Denied)?;
+        Ok(self.known(Some(caller), None))
     }
 
-    fn known(self, caller: Option<Identity>) -> Known<'r, 's> {
+    fn known(self, caller: Option<Identity>, refresh: Option<KeyId>) -> Known<'r, 's> {
         let own: &Terms = match (&caller, &self.route.anonymous) {
             (None, Some(anonymous)) => anonymous,
             _ => &self.route.terms,
         };
-        Known::new(self, own, caller)
+        Known::new(self, own, caller, refresh)
     }
 }
 
 /// The first method that finds a credential of its own decides.
 fn find(
-    head: &Parts,
+    arrival: &Arrival<'_>,
     methods: &[Method],
     snapshot: &Snapshot,
     cache: &KeyCache,
     pepper: &Pepper,
     now: Now,
 ) -> Result<Found, Denied> {
+    let head = arrival.head;
     let mut foreign = None;
     for method in methods {
         match method {
-            Method::Key if head.headers.contains_key(&snapshot.keys.header) => {
-                return by_key(head, snapshot, cache, pepper, now);
+            Method::Key if is_present(head, &snapshot.keys) => {
+                return by_key(arrival, snapshot, cache, pepper, now);
             }
             Method::Key => {}
             Method::Other(method) => match method.identify(head, now) {
                 Finding::Absent => {}
                 Finding::Foreign(why) => foreign = Some(why),
-                Finding::Verified(who) => return Ok(Found::Caller(Identity::of(who))),
+                Finding::Verified(who) => return Ok(Found::Caller(Identity::of(who), None)),
                 Finding::Denied(why) => return Err(why),
                 Finding::Ask(otherwise) => {
                     let method = Arc::clone(method);
@@ -150,15 +172,21 @@ fn find(
 }
 
 fn by_key(
-    head: &Parts,
+    arrival: &Arrival<'_>,
     snapshot: &Snapshot,
     cache: &KeyCache,
     pepper: &Pepper,
     now: Now,
 ) -> Result<Found, Denied> {
-    let key = presented_key(head, snapshot)?;
+    let text = present(arrival.head, &snapshot.keys)?;
+    let key = parse(&text, snapshot)?;
+    let judge = |record, refresh| {
+        let caller = accept(&key, record, arrival.client, pepper, now)?;
+        Ok(Found::Caller(caller, refresh))
+    };
     match cache.lookup(&key.kid, now.mono) {
-        Lookup::Known(record) => accept(&key, record, pepper, now).map(Found::Caller),
+        Lookup::Known(record) => judge(record, None),
+        Lookup::Refresh(record) => judge(record, Some(key.kid)),
         Lookup::Revoked => Err(Denied::Revoked),
         Lookup::Unknown => Err(Denied::Unknown),
         Lookup::Ask { stale } => Ok(Found::Need(Need::Key {
@@ -171,26 +199,28 @@ fn by_key(
 fn accept(
     key: &KeyText<'_>,
     record: Arc<KeyRecord>,
+    client: IpAddr,
     pepper: &Pepper,
     now: Now,
 ) -> Result<Identity, Denied> {
     // The secret is checked first: who does not hold it learns nothing about the key, not even
     // its age.
-    if !pepper.verify(key, &record.digest) {
+    if !pepper.verify(key, record.digests(now.wall)) {
         return Err(Denied::WrongSecret);
+    }
+    if record.premature(now.wall) {
+        return Err(Denied::Premature);
     }
     if record.expired(now.wall) {
         return Err(Denied::Expired);
     }
+    if !record.allows(client) {
+        return Err(Denied::Elsewhere);
+    }
     Ok(Identity::of_key(record))
 }
 
-fn presented_key<'h>(head: &'h Parts, snapshot: &Snapshot) -> Result<KeyText<'h>, Denied> {
-    let mut fields = head.headers.get_all(&snapshot.keys.header).iter();
-    let (Some(field), None) = (fields.next(), fields.next()) else {
-        return Err(Denied::Missing);
-    };
-    let text = field.to_str().map_err(|_| Denied::Malformed)?;
+fn parse<'t>(text: &'t str, snapshot: &Snapshot) -> Result<KeyText<'t>, Denied> {
     let key = KeyText::parse(text).map_err(|_| Denied::Malformed)?;
     if key.env == snapshot.keys.env {
         Ok(key)

@@ -1,29 +1,33 @@
 //! Decides the fate of one request.
 //!
 //! The phases are types, in order: [`Arrival`] (is this a request we forward at all?), [`Routed`],
-//! [`Known`], [`Admitted`]. Each consumes the one before, so nobody can read the caller before
-//! identity ran: `Routed` has no such field. A phase that says no returns a [`Refusal`], and one
-//! table turns refusals into statuses. Nothing here awaits; what must be waited for is asked for
-//! with [`Identified::Ask`].
+//! [`Known`], [`Permitted`], [`Admitted`]. Each consumes the one before, so nobody can read the
+//! caller before identity ran: `Routed` has no such field. A phase that says no returns a
+//! [`Refusal`], and one table turns refusals into statuses. Nothing here awaits; what must be
+//! waited for is asked for with [`Identified::Ask`].
 
+mod caller;
 mod cost;
 mod forward;
 mod hygiene;
 mod identify;
 mod path;
 mod refusal;
+mod require;
 mod snapshot;
 mod spine;
 mod subject;
 mod terms;
 
+pub use caller::{Caller, CallerSpec, Fact};
 pub use cost::cost_after;
 pub use forward::{Forwarding, RequestId, forward_request, forward_response};
 pub use hygiene::{Origin, arrive};
 pub use identify::{Identified, Method, Need};
 pub use path::{BadPath, normalize};
 pub use refusal::{Problem, Refusal};
+pub use require::{Forbidden, Groups, Require};
 pub use snapshot::{PlanSpec, Route, RouteSpec, Snapshot, SnapshotError, SnapshotParts};
-pub use spine::{Admitted, Arrival, Known, Routed};
+pub use spine::{Admitted, Arrival, Known, Permitted, Routed};
 pub use subject::NotNamed;
 pub use terms::Terms;

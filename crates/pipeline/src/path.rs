@@ -3,15 +3,16 @@
 //!
 //! Percent-encoded unreserved characters are decoded, remaining escapes get upper-case digits, dot
 //! segments are resolved and repeated slashes merged. What services disagree about is refused
-//! rather than guessed: an encoded slash, backslash or NUL, a bare backslash, and dot segments that
-//! climb above the root.
+//! rather than guessed: an encoded slash, backslash or NUL, a bare backslash, dot segments that
+//! climb above the root, and those with a parameter (`..;x`), which servlets resolve and others
+//! take for a name.
 
 use std::borrow::Cow;
 
 /// Why a path is refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum BadPath {
-    /// `%2F`, `%5C`, `%00`, or a bare backslash.
+    /// `%2F`, `%5C`, `%00`, a bare backslash, or dots with a parameter (`..;`).
     Ambiguous,
     /// A percent sign without two hexadecimal digits.
     BrokenEscape,
@@ -68,6 +69,9 @@ fn resolve_dots(path: &str) -> Result<String, BadPath> {
     let mut segments: Vec<&str> = Vec::new();
     let mut last_is_folder = false;
     for segment in path.split('/').skip(1) {
+        if let Some(("." | "..", _)) = segment.split_once(';') {
+            return Err(BadPath::Ambiguous);
+        }
         last_is_folder = matches!(segment, "" | "." | "..");
         match segment {
             "" | "." => {}
@@ -112,6 +116,10 @@ mod tests {
             ("/a%2Fb", Err(BadPath::Ambiguous)),
             ("/a%5cb", Err(BadPath::Ambiguous)),
             ("/a\\b", Err(BadPath::Ambiguous)),
+            ("/a/..;/b", Err(BadPath::Ambiguous)),
+            ("/a/.;x=1/b", Err(BadPath::Ambiguous)),
+            ("/a/%2e.;/b", Err(BadPath::Ambiguous)),
+            ("/a;..;/b", Ok("/a;..;/b")),
             ("/a%00", Err(BadPath::Ambiguous)),
             ("/a%2", Err(BadPath::BrokenEscape)),
             ("/a%zz", Err(BadPath::BrokenEscape)),

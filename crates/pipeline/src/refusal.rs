@@ -10,7 +10,7 @@ use http::StatusCode;
 use tidegate_identity::{Denied, TokenDenied};
 use tidegate_route::MethodSet;
 
-use crate::BadPath;
+use crate::{BadPath, Forbidden};
 
 const STRING: &str = "a String takes everything";
 
@@ -39,6 +39,8 @@ pub enum Refusal {
     MethodNotAllowed(MethodSet),
     /// The caller is not accepted.
     Denied(Denied),
+    /// The caller may not make this request.
+    Forbidden(Forbidden),
     /// A limit is used up.
     Limited {
         /// Names of the limits that refused.
@@ -179,11 +181,52 @@ impl Refusal {
                 "The token cannot be checked at the moment",
                 "Try again in a moment.",
             ),
+            Self::Denied(
+                Denied::Token(TokenDenied::IssuerDown)
+                | Denied::PasswordBusy
+                | Denied::AuthorizerDown,
+            ) => problem(
+                S::SERVICE_UNAVAILABLE,
+                "credential-check-unavailable",
+                "The credential cannot be checked at the moment",
+                "Try again in a moment.",
+            ),
+            Self::Denied(Denied::Password) => problem(
+                S::UNAUTHORIZED,
+                "password-not-accepted",
+                "The name and password are not accepted",
+                "Check both.",
+            ),
+            Self::Denied(Denied::Certificate) => problem(
+                S::UNAUTHORIZED,
+                "certificate-not-accepted",
+                "The client's certificate is not accepted",
+                "Connect with a certificate that this service takes and that is not over.",
+            ),
+            Self::Denied(Denied::Rejected) => problem(
+                S::UNAUTHORIZED,
+                "credential-not-accepted",
+                "The credential is not accepted",
+                "Get a new credential, and send it as WWW-Authenticate says.",
+            ),
+            Self::Denied(Denied::Barred) => problem(
+                S::FORBIDDEN,
+                "not-allowed",
+                "The caller is not allowed to do this",
+                "Ask the operator of this service for access.",
+            ),
             Self::Denied(Denied::Token(_)) => problem(
                 S::UNAUTHORIZED,
                 "token-not-accepted",
                 "The token is not accepted",
                 "Get a new token from the issuer that this service trusts, for this service.",
+            ),
+            // Only who holds the secret gets this far.
+            Self::Denied(Denied::Elsewhere) => problem(
+                S::FORBIDDEN,
+                "key-elsewhere",
+                "The API key may not be used from here",
+                "Use the key from an address that its owner has allowed, or ask the owner.",
             ),
             // One answer for all: whether a key exists, or once did, is nobody's business.
             Self::Denied(
@@ -191,12 +234,33 @@ impl Refusal {
                 | Denied::Unknown
                 | Denied::WrongSecret
                 | Denied::Revoked
+                | Denied::Premature
                 | Denied::Expired,
             ) => problem(
                 S::UNAUTHORIZED,
                 "key-not-accepted",
                 "The API key is not accepted",
                 "Check that the key is complete and current.",
+            ),
+            Self::Forbidden(Forbidden::Address) => problem(
+                S::FORBIDDEN,
+                "address-not-allowed",
+                "Requests from this address are not allowed",
+                "Send the request from an address that the operator of this service has allowed.",
+            ),
+            Self::Forbidden(Forbidden::Scope) => problem(
+                S::FORBIDDEN,
+                "insufficient-scope",
+                "The credential does not reach so far",
+                "Get a credential that has the scopes which this service asks for.",
+            ),
+            Self::Forbidden(
+                Forbidden::Role | Forbidden::Group | Forbidden::Rule | Forbidden::RuleFailed,
+            ) => problem(
+                S::FORBIDDEN,
+                "not-allowed",
+                "The caller is not allowed to do this",
+                "Ask the operator of this service for access.",
             ),
             Self::Limited { .. } => problem(
                 S::TOO_MANY_REQUESTS,
@@ -257,7 +321,9 @@ impl Refusal {
         "key_unknown",
         "key_wrong_secret",
         "key_revoked",
+        "key_premature",
         "key_expired",
+        "key_elsewhere",
         "key_store_down",
         "credential_missing",
         "token_malformed",
@@ -270,7 +336,21 @@ impl Refusal {
         "token_expired",
         "token_not_yet",
         "token_claim",
+        "token_inactive",
+        "token_issuer_down",
         "token_keys_down",
+        "password_wrong",
+        "password_busy",
+        "certificate_denied",
+        "authorizer_rejected",
+        "authorizer_barred",
+        "authorizer_down",
+        "forbidden_address",
+        "forbidden_scope",
+        "forbidden_role",
+        "forbidden_group",
+        "forbidden_rule",
+        "forbidden_rule_failed",
         "no-route",
         "method-not-allowed",
         "service-unavailable",
@@ -305,6 +385,7 @@ impl Refusal {
     pub const fn label(&self) -> &'static str {
         match self {
             Self::Denied(denied) => denied.label(),
+            Self::Forbidden(forbidden) => forbidden.label(),
             _ => self.problem().slug,
         }
     }

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use http::HeaderValue;
+use http::{HeaderMap, HeaderValue};
 use serde::Deserialize;
 use tidegate_balance::Pool;
-use tidegate_identity::KeysSpec;
+use tidegate_identity::{Identity, KeysSpec, strip_fields};
 use tidegate_limit::{
     Limit, LimitIx, StoreKind, SubjectKey, Table as LimitTable, TooManyLimits, policy_field,
 };
@@ -14,7 +14,7 @@ use tidegate_model::{ByteSize, Generation};
 use tidegate_route::{MatchSpec, Table};
 
 use crate::subject::{NotNamed, named};
-use crate::{Method, Terms};
+use crate::{Caller, CallerSpec, Groups, Method, Require, Terms};
 
 /// What the operator wrote about a route, with references resolved.
 #[derive(Clone, Debug)]
@@ -31,6 +31,10 @@ pub struct RouteSpec {
     pub limits: Vec<usize>,
     /// The largest body that a client may send.
     pub body_max: ByteSize,
+    /// Whether the service sees the credential.
+    pub forward_credential: bool,
+    /// What callers must have.
+    pub require: Require,
 }
 
 /// Amounts that a plan changes.
@@ -57,6 +61,10 @@ pub struct SnapshotParts {
     pub plans: BTreeMap<String, PlanSpec>,
     /// How keys look and where they stand.
     pub keys: KeysSpec,
+    /// What services are told of callers.
+    pub caller: CallerSpec,
+    /// Groups of consumers.
+    pub groups: Groups,
     /// The seed that all nodes hash subjects with.
     pub subject_seed: u64,
 }
@@ -93,6 +101,8 @@ pub struct Snapshot {
     plans: BTreeSet<String>,
     /// How keys look and where they stand.
     pub keys: KeysSpec,
+    caller: Caller,
+    pub(crate) groups: Groups,
     pub(crate) subject_seed: u64,
 }
 
@@ -109,10 +119,23 @@ pub struct Route {
     pub methods: Vec<Method>,
     /// The largest body that a client may send, in bytes.
     pub body_max: u64,
+    /// Whether the service sees the credential.
+    pub forward_credential: bool,
+    /// What callers must have.
+    pub require: Require,
     /// Its limits.
     pub terms: Terms,
     /// Other limits for callers whom nobody knows.
     pub anonymous: Option<Terms>,
+}
+
+impl Route {
+    /// Whether callers may be known by API keys.
+    #[must_use]
+    pub fn takes_keys(&self) -> bool {
+        let mut methods = self.methods.iter();
+        methods.any(|method| matches!(method, Method::Key))
+    }
 }
 
 impl Snapshot {
@@ -129,6 +152,8 @@ impl Snapshot {
             limits,
             plans,
             keys,
+            caller,
+            groups,
             subject_seed,
         } = parts;
         let (table, clashes) = Table::build(routes.iter().map(|route| &route.matches));
@@ -153,6 +178,8 @@ impl Snapshot {
             amounts,
             plans: plans.keys().cloned().collect(),
             keys,
+            caller: Caller::new(&caller),
+            groups,
             subject_seed,
         };
         snapshot.routes = routes
@@ -173,6 +200,8 @@ impl Snapshot {
             pool: Arc::clone(&self.pools[spec.upstream]),
             methods: spec.methods,
             body_max: spec.body_max.bytes(),
+            forward_credential: spec.forward_credential,
+            require: spec.require,
             terms: self.terms(spec.limits),
             anonymous: anonymous.map(|limits| self.terms(limits)),
             name: spec.name,
@@ -230,6 +259,24 @@ impl Snapshot {
     /// [`NotNamed`].
     pub fn subject(&self, limit: &Limit, values: &[&str]) -> Result<SubjectKey, NotNamed> {
         named(self.subject_seed, limit, values)
+    }
+
+    /// Makes a head that goes to a service say who is calling: what the client said of it goes, and
+    /// so does the credential, unless the route forwards it; what was verified comes.
+    pub fn introduce(&self, headers: &mut HeaderMap, route: &Route, caller: Option<&Identity>) {
+        if !route.forward_credential {
+            for method in &route.methods {
+                match method {
+                    Method::Key => strip_fields(headers, &self.keys),
+                    Method::Other(method) => method.conceal(headers),
+                    Method::Anonymous(_) => {}
+                }
+            }
+        }
+        self.caller.strip(headers);
+        if let Some(caller) = caller {
+            self.caller.tell(headers, caller);
+        }
     }
 
     /// The amount of a limit that applies to a caller of this plan.

@@ -5,9 +5,9 @@ use std::net::IpAddr;
 
 use http::request::Parts;
 use http::uri::PathAndQuery;
-use tidegate_identity::Identity;
+use tidegate_identity::{Identity, KeyId};
 use tidegate_limit::{Ask, Decision, LIMITS_PER_REQUEST_MAX, Table, retry_after_secs};
-use tidegate_model::Now;
+use tidegate_model::{Exposure, Now};
 use tidegate_route::Miss;
 
 use crate::cost::cost_before;
@@ -22,6 +22,7 @@ pub struct Arrival<'r> {
     pub(crate) host: Cow<'r, str>,
     pub(crate) path: Cow<'r, str>,
     pub(crate) client: IpAddr,
+    pub(crate) exposure: Exposure,
 }
 
 impl<'r> Arrival<'r> {
@@ -44,7 +45,7 @@ impl<'r> Arrival<'r> {
     pub fn route(self, snapshot: &Snapshot) -> Result<Routed<'r, '_>, Refusal> {
         let found = snapshot
             .table
-            .find(&self.host, &self.path, &self.head.method);
+            .find(&self.host, &self.path, &self.head.method, self.exposure);
         let ix = found.map_err(|miss| match miss {
             Miss::NoRoute => Refusal::NoRoute,
             Miss::Method(allowed) => Refusal::MethodNotAllowed(allowed),
@@ -64,12 +65,33 @@ pub struct Routed<'r, 's> {
     pub route: &'s Route,
 }
 
+impl Routed<'_, '_> {
+    /// Who asks.
+    #[must_use]
+    pub const fn client(&self) -> IpAddr {
+        self.arrival.client
+    }
+
+    /// The host that the client named: lower case, without port.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.arrival.host
+    }
+
+    /// What is asked for, in origin form and in its one spelling.
+    #[must_use]
+    pub fn target(&self) -> PathAndQuery {
+        target(&self.arrival)
+    }
+}
+
 /// A request whose caller is known, or need not be.
 #[derive(Debug)]
 pub struct Known<'r, 's> {
     routed: Routed<'r, 's>,
     terms: &'s Terms,
     caller: Option<Identity>,
+    refresh: Option<KeyId>,
 }
 
 impl<'r, 's> Known<'r, 's> {
@@ -77,12 +99,21 @@ impl<'r, 's> Known<'r, 's> {
         routed: Routed<'r, 's>,
         terms: &'s Terms,
         caller: Option<Identity>,
+        refresh: Option<KeyId>,
     ) -> Self {
         Self {
             routed,
             terms,
             caller,
+            refresh,
         }
+    }
+
+    /// The key whose record was used though it is no longer fresh: the store should be asked for
+    /// it, which the request need not wait for.
+    #[must_use]
+    pub const fn refresh(&self) -> Option<KeyId> {
+        self.refresh
     }
 
     /// Who is calling, if they are known.
@@ -91,6 +122,34 @@ impl<'r, 's> Known<'r, 's> {
         self.caller.as_ref()
     }
 
+    /// Goes on if the caller has what the route requires.
+    ///
+    /// # Errors
+    /// [`Refusal::Forbidden`].
+    pub fn permit(self, snapshot: &Snapshot) -> Result<Permitted<'r, 's>, Refusal> {
+        let Routed { arrival, route } = &self.routed;
+        let caller = self.caller.as_ref();
+        let checked = route
+            .require
+            .check_caller(arrival, caller, &snapshot.groups);
+        checked.map_err(Refusal::Forbidden)?;
+        Ok(Permitted {
+            routed: self.routed,
+            terms: self.terms,
+            caller: self.caller,
+        })
+    }
+}
+
+/// A request whose caller may make it.
+#[derive(Debug)]
+pub struct Permitted<'r, 's> {
+    routed: Routed<'r, 's>,
+    terms: &'s Terms,
+    caller: Option<Identity>,
+}
+
+impl<'s> Permitted<'_, 's> {
     /// The limits that the request is under.
     #[must_use]
     pub const fn terms(&self) -> &'s Terms {

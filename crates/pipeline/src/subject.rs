@@ -190,6 +190,7 @@ mod tests {
                 peer: client.parse().unwrap(),
                 secure: false,
                 trusted_proxies: &[],
+                exposure: tidegate_model::Exposure::Public,
             };
             let arrival = arrive(&head, origin).unwrap();
             subject(7, &limit, &arrival, route, None)

@@ -7,7 +7,9 @@
 
 mod attempt;
 mod body;
+mod brake;
 mod held;
+mod introduce;
 mod lookup;
 mod observe;
 mod patience;

@@ -4,15 +4,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderMap, HeaderName, HeaderValue, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use tidegate_identity::{Denied, TokenDenied};
 use tidegate_limit::{Decision, ratelimit_field};
 use tidegate_net::Busy;
-use tidegate_pipeline::{Method, Refusal, Route, Snapshot, Terms};
+use tidegate_pipeline::{Forbidden, Method, Refusal, Route, Snapshot, Terms};
 
 use crate::body::Answer;
 use crate::observe::Story;
 
+const BEARER: &str = "Bearer";
 const REALM: &str = "tidegate";
 const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATELIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
@@ -52,15 +53,28 @@ pub(crate) fn refuse(
         } => {
             headers.insert(RETRY_AFTER, HeaderValue::from(*retry_after_secs));
         }
-        Refusal::Denied(Denied::StoreDown | Denied::Token(TokenDenied::KeysDown))
+        Refusal::Denied(
+            Denied::StoreDown
+            | Denied::PasswordBusy
+            | Denied::AuthorizerDown
+            | Denied::Token(TokenDenied::KeysDown | TokenDenied::IssuerDown),
+        )
         | Refusal::NoEndpoint
         | Refusal::Overloaded => {
             headers.insert(RETRY_AFTER, RETRY_SOON);
         }
+        // Another credential would not help: it is a 403.
+        Refusal::Denied(Denied::Elsewhere) => {}
         // RFC 9110 section 15.5.2: a 401 says how to do better.
-        Refusal::Denied(why) => {
+        Refusal::Denied(why) if problem.status == StatusCode::UNAUTHORIZED => {
             if let Some(route) = story.route.map(|ix| &snapshot.routes[ix]) {
                 challenge(&mut headers, *why, route, snapshot);
+            }
+        }
+        // RFC 6750 section 3.1: a 403 for want of a scope names those that are needed.
+        Refusal::Forbidden(Forbidden::Scope) => {
+            if let Some(route) = story.route.map(|ix| &snapshot.routes[ix]) {
+                name_scopes(&mut headers, route);
             }
         }
         _ => {}
@@ -87,8 +101,14 @@ fn challenge(headers: &mut HeaderMap, why: Denied, route: &Route, snapshot: &Sna
                 format!("ApiKey realm=\"{REALM}\", header=\"{header}\"")
             }
             Method::Other(method) => {
-                let (scheme, error) = (method.scheme(), error_of(why));
-                format!("{scheme} realm=\"{REALM}\"{error}")
+                let scheme = method.scheme();
+                let more = match scheme {
+                    BEARER => error_of(why),
+                    // RFC 7617 section 2.1: names and passwords are read as UTF-8.
+                    "Basic" => ", charset=\"UTF-8\"",
+                    _ => "",
+                };
+                format!("{scheme} realm=\"{REALM}\"{more}")
             }
             Method::Anonymous(_) => continue,
         };
@@ -99,6 +119,22 @@ fn challenge(headers: &mut HeaderMap, why: Denied, route: &Route, snapshot: &Sna
             headers.append(WWW_AUTHENTICATE, value);
         }
         offered.push(text);
+    }
+}
+
+/// Callers by token are told in their scheme's words; others have none for it.
+fn name_scopes(headers: &mut HeaderMap, route: &Route) {
+    let bearer = |method: &Method| matches!(method, Method::Other(one) if one.scheme() == BEARER);
+    if !route.methods.iter().any(bearer) {
+        return;
+    }
+    let wanted = route.require.scopes.iter().chain(&route.require.any_scope);
+    let wanted: Vec<&str> = wanted.map(String::as_str).collect();
+    let scope = wanted.join(" ");
+    let text =
+        format!("{BEARER} realm=\"{REALM}\", error=\"insufficient_scope\", scope=\"{scope}\"");
+    if let Ok(value) = HeaderValue::from_str(&text) {
+        headers.append(WWW_AUTHENTICATE, value);
     }
 }
 
@@ -126,7 +162,8 @@ const fn error_of(why: Denied) -> &'static str {
             T::Expired => invalid!("The token has expired"),
             T::NotYet => invalid!("The token is not valid yet"),
             T::Claim => invalid!("A claim is missing or not accepted"),
-            T::KeysDown => "",
+            T::Inactive => invalid!("The token is not active"),
+            T::KeysDown | T::IssuerDown => "",
         },
         _ => "",
     }

@@ -9,11 +9,11 @@ use http::request::Parts;
 use http::{HeaderMap, Request, Response, Version};
 use hyper::body::Incoming;
 use rand::Rng as _;
-use tidegate_identity::Identity;
+use tidegate_identity::{Denied, Identity, KeyId, strip_query};
 use tidegate_limit::{Decision, OnPartition, OnStoreDown, StoreReceipt};
 use tidegate_net::{Busy, ConnFacts, Protocol, ServeRequest};
 use tidegate_pipeline::{
-    Admitted, Forwarding, Identified, Known, Method, Need, Origin, Refusal, RequestId, Routed,
+    Admitted, Forwarding, Identified, Known, Need, Origin, Permitted, Refusal, RequestId, Routed,
     Terms, arrive, forward_request, forward_response,
 };
 use tidegate_telemetry::RequestFacts;
@@ -22,6 +22,7 @@ use tidegate_telemetry::metrics::Cut;
 use crate::attempt::Errand;
 use crate::body::Answer;
 use crate::held::Held;
+use crate::introduce::{introduce, publish, published};
 use crate::observe::Story;
 use crate::patience::{Waiting, pause};
 use crate::proxy::Proxy;
@@ -37,7 +38,7 @@ impl Proxy {
         busy: Busy,
     ) -> Response<Answer> {
         let live = self.shared.live.load_full();
-        let (head, body) = request.into_parts();
+        let (mut head, body) = request.into_parts();
         let now = self.shared.clock.now();
         let id = RequestId::of(&head.headers, self.rng.borrow_mut().next_u64());
         let http1 = conn.protocol == Protocol::Http1;
@@ -49,6 +50,16 @@ impl Proxy {
             id,
             now,
         );
+        if let Some(keys) = published(&live, &head) {
+            return publish(keys.clone(), story, busy);
+        }
+        if let Some(client) = &conn.client {
+            let Some(names) = client.still_good(now) else {
+                let over = Refusal::Denied(Denied::Certificate);
+                return refuse(&over, &live.snapshot, None, story, busy, http1);
+            };
+            head.extensions.insert(Arc::clone(names));
+        }
         let mut limits = None;
         let admitted = self
             .admit(&live, &head, &conn, &mut story, &mut limits)
@@ -93,6 +104,7 @@ impl Proxy {
             peer: conn.peer.ip(),
             secure: conn.secure,
             trusted_proxies: &conn.trusted_proxies,
+            exposure: conn.exposure,
         };
         let arrival = arrive(head, origin)?;
         story.client = Some(arrival.client());
@@ -103,8 +115,9 @@ impl Proxy {
         if announced_length(&head.headers).is_some_and(|length| length > route.body_max) {
             return Err(Refusal::BodyTooLarge);
         }
-        let known = self.identify(live, routed).await?;
+        let known = self.identify(live, routed, head, conn).await?;
         story.caller = known.caller().cloned();
+        let known = known.permit(&live.snapshot)?;
         let terms = known.terms();
         let mut open = Vec::new();
         let decision = self.decide(live, &known, story, &mut open).await;
@@ -136,7 +149,7 @@ impl Proxy {
     async fn decide_once(
         &self,
         live: &Live,
-        known: &Known<'_, '_>,
+        known: &Permitted<'_, '_>,
         again: bool,
         open: &mut Vec<(usize, StoreReceipt)>,
     ) -> Option<Decision> {
@@ -153,7 +166,7 @@ impl Proxy {
     async fn decide(
         &self,
         live: &Live,
-        known: &Known<'_, '_>,
+        known: &Permitted<'_, '_>,
         story: &mut Story,
         open: &mut Vec<(usize, StoreReceipt)>,
     ) -> Option<Decision> {
@@ -190,11 +203,13 @@ impl Proxy {
         Some(decision)
     }
 
-    /// Finds out who is calling, asking the store if need be.
+    /// Finds out who is calling, asking the store or others if need be.
     async fn identify<'r, 'l>(
         &self,
         live: &'l Live,
         routed: Routed<'r, 'l>,
+        head: &Parts,
+        conn: &ConnFacts,
     ) -> Result<Known<'r, 'l>, Refusal> {
         let Shared {
             cache,
@@ -204,12 +219,33 @@ impl Proxy {
             ..
         } = &*self.shared;
         let (routed, need) = match routed.identify(&live.snapshot, cache, pepper, clock.now())? {
-            Identified::Known(known) => return Ok(known),
+            Identified::Known(known) => {
+                self.refresh(known.refresh());
+                return Ok(known);
+            }
             Identified::Ask { routed, need } => (routed, need),
         };
         let (fetched, stale) = match need {
+            // A store that does not answer is waited for by nobody who can go on without it.
+            Need::Key { kid, stale } if stale.is_some() && !keys.store_answers() => {
+                keys.refresh(kid);
+                (false, stale)
+            }
             Need::Key { kid, stale } => (keys.fetch(kid).await, stale),
             Need::Method { method, otherwise } => {
+                let mut target = routed.target();
+                if routed.route.takes_keys() {
+                    target = strip_query(target, &live.snapshot.keys);
+                }
+                let origin = tidegate_ask::Origin {
+                    client: routed.client(),
+                    secure: conn.secure,
+                    host: routed.host(),
+                    target: target.as_str(),
+                };
+                if let Some(said) = live.askers.ask(method.name(), head, origin).await {
+                    return routed.decided(said);
+                }
                 if !live.tokens.fetch(method.name()).await {
                     return Err(Refusal::Denied(otherwise));
                 }
@@ -217,6 +253,7 @@ impl Proxy {
             }
         };
         if !fetched {
+            self.shared.metrics.keys.stale.add(stale.is_some().into());
             return routed.identify_stale(&live.snapshot, stale, pepper, clock.now());
         }
         match routed.identify(&live.snapshot, cache, pepper, clock.now())? {
@@ -228,6 +265,15 @@ impl Proxy {
                 }
                 Need::Method { otherwise, .. } => Err(Refusal::Denied(otherwise)),
             },
+        }
+    }
+
+    /// Asks the store for a key whose record was used though it is no longer fresh.
+    fn refresh(&self, kid: Option<KeyId>) {
+        if let Some(kid) = kid {
+            let Shared { keys, metrics, .. } = &*self.shared;
+            keys.refresh(kid);
+            metrics.keys.stale.add((!keys.store_answers()).into());
         }
     }
 
@@ -275,9 +321,9 @@ impl Proxy {
             route,
             target,
             host,
-            caller: _,
+            caller,
         } = admitted;
-        let counters = &live.routes[route.ix];
+        let (counters, keys) = (&live.routes[route.ix], &live.snapshot.keys);
         let spec = &route.pool.spec;
         let until = story.begun().mono + spec.total_timeout.get();
         busy.until(until);
@@ -291,13 +337,14 @@ impl Proxy {
             secure: conn.secure,
             host: &host,
             request_id: &story.id,
-            key_header: route
-                .methods
-                .iter()
-                .any(|method| matches!(method, Method::Key))
-                .then_some(&live.snapshot.keys.header),
+        };
+        let target = match route.takes_keys() && !route.forward_credential {
+            true => strip_query(target, keys),
+            false => target,
         };
         forward_request(&mut head.headers, head.version, &forwarding);
+        let now = self.shared.clock.now().wall;
+        introduce(live, &mut head.headers, route, caller.as_ref(), now);
         head.uri = target.into();
         head.version = Version::HTTP_11;
         let upload = Rc::new(UploadFacts::default());

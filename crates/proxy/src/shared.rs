@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use tidegate_ask::Askers;
 use tidegate_dns::Dns;
 use tidegate_identity::{KeyCache, Pepper};
 use tidegate_limit::Table;
@@ -12,7 +13,7 @@ use tidegate_pipeline::Snapshot;
 use tidegate_runtime::Clock;
 use tidegate_telemetry::Metrics;
 use tidegate_telemetry::metrics::{LimitMetrics, PoolMetrics, RouteMetrics};
-use tidegate_tokens::Tokens;
+use tidegate_tokens::{Signer, Tokens};
 
 use crate::KeyLookup;
 use crate::patience::Queue;
@@ -24,6 +25,10 @@ pub struct Live {
     pub snapshot: Snapshot,
     /// Methods that take tokens.
     pub tokens: Tokens,
+    /// Methods that ask others.
+    pub askers: Askers,
+    /// Signs what services are told of callers.
+    pub signer: Option<Signer>,
     /// Counters of routes, by their place.
     pub(crate) routes: Vec<RouteCounters>,
     /// Counters of limits, by their place.
@@ -52,6 +57,8 @@ impl Live {
     pub fn new(
         snapshot: Snapshot,
         tokens: Tokens,
+        askers: Askers,
+        signer: Option<Signer>,
         metrics: &Metrics,
         store: Option<Arc<Store>>,
     ) -> Self {
@@ -71,6 +78,8 @@ impl Live {
             nowhere: metrics.route(NOWHERE),
             snapshot,
             tokens,
+            askers,
+            signer,
         }
     }
 }

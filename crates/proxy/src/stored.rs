@@ -8,7 +8,7 @@ use tidegate_limit::{
     Ask, Cost, Decision, OnStoreDown, Question, Receipt, StoreKind, StoreReceipt, Verdict,
 };
 use tidegate_limitstore::{Taken, Unasked};
-use tidegate_pipeline::Known;
+use tidegate_pipeline::Permitted;
 
 use crate::proxy::Proxy;
 use crate::shared::Live;
@@ -83,7 +83,7 @@ impl Proxy {
     pub(crate) async fn decide_stored(
         &self,
         live: &Live,
-        known: &Known<'_, '_>,
+        known: &Permitted<'_, '_>,
         again: bool,
     ) -> Decided {
         let (counters, clock) = (&self.shared.counters, &self.shared.clock);
@@ -169,7 +169,7 @@ fn done(decision: Decision) -> Decided {
 }
 
 /// What is kept of a request whose cost the answer tells.
-fn left_open(known: &Known<'_, '_>, ask: &Ask<'_>, at: usize) -> Option<(usize, StoreReceipt)> {
+fn left_open(known: &Permitted<'_, '_>, ask: &Ask<'_>, at: usize) -> Option<(usize, StoreReceipt)> {
     let receipt = StoreReceipt {
         subject: ask.subject,
         amount: ask.amount,

@@ -156,6 +156,11 @@ impl Body for Upload {
                 Poll::Ready(None)
             }
             Poll::Ready(Some(Err(_))) => this.fail(Fault::Broken),
+            // Trailers are not passed on: a service could take them for the head.
+            Poll::Ready(Some(Ok(frame))) if frame.is_trailers() => {
+                this.moved();
+                Poll::Ready(None)
+            }
             Poll::Ready(Some(Ok(frame))) => {
                 this.moved();
                 let bytes = frame.data_ref().map_or(0, Bytes::len) as u64;

@@ -26,6 +26,27 @@ impl HostPattern {
     }
 }
 
+impl HostPattern {
+    /// Whether every host that this pattern takes is one that the other takes.
+    #[must_use]
+    pub fn within(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Exact(name), Self::Exact(other)) => name == other,
+            (Self::Exact(name), Self::Below(suffix)) => {
+                name.len() > suffix.len() && name.ends_with(&**suffix)
+            }
+            (Self::Below(inner), Self::Below(outer)) => inner.ends_with(&**outer),
+            (Self::Below(_), Self::Exact(_)) => false,
+        }
+    }
+
+    /// Whether some host fits both. Of two suffixes that share a name, one ends with the other.
+    #[must_use]
+    pub fn overlaps(&self, other: &Self) -> bool {
+        self.within(other) || other.within(self)
+    }
+}
+
 fn is_host_name(text: &str) -> bool {
     let labels_fit = text.split('.').all(|label| {
         (1..=63).contains(&label.len())

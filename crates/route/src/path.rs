@@ -1,5 +1,6 @@
 //! Patterns over paths, and the trie of segments that finds the best one.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
@@ -40,6 +41,48 @@ impl PathPattern {
             path.push_str("/anything");
         }
         path
+    }
+
+    /// Whether some path fits both.
+    #[must_use]
+    pub fn overlaps(&self, other: &Self) -> bool {
+        let (a, b) = (&self.segments, &other.segments);
+        let together = a.iter().zip(b).all(|(a, b)| a.overlaps(b));
+        // An open pattern takes at least one segment more than it has.
+        let ends = match a.len().cmp(&b.len()) {
+            Ordering::Equal => self.open == other.open,
+            Ordering::Less => self.open,
+            Ordering::Greater => other.open,
+        };
+        together && ends
+    }
+
+    /// Whether every path that fits this fits the other.
+    #[must_use]
+    pub fn within(&self, other: &Self) -> bool {
+        let (a, b) = (&self.segments, &other.segments);
+        let together = a.len() >= b.len() && a.iter().zip(b).all(|(a, b)| a.within(b));
+        together
+            && match other.open {
+                true => a.len() > b.len() || self.open,
+                false => a.len() == b.len() && !self.open,
+            }
+    }
+}
+
+impl Segment {
+    fn overlaps(&self, other: &Self) -> bool {
+        self.within(other) || other.within(self)
+    }
+
+    /// A parameter takes one segment that is not empty.
+    fn within(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Literal(text), Self::Literal(other)) => text == other,
+            (Self::Literal(text), Self::Parameter(_)) => !text.is_empty(),
+            (Self::Parameter(_), Self::Parameter(_)) => true,
+            (Self::Parameter(_), Self::Literal(_)) => false,
+        }
     }
 }
 

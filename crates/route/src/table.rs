@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use http::Method;
+use tidegate_model::Exposure;
 
 use crate::host::HostPattern;
 use crate::path::PathTrie;
@@ -19,7 +20,14 @@ pub struct Table {
 }
 
 /// The routes that share a host pattern and a path pattern; their methods do not overlap.
-type Leaf = Vec<(MethodSet, usize)>;
+type Leaf = Vec<Entry>;
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    methods: MethodSet,
+    exposure: Exposure,
+    route: usize,
+}
 
 /// Why no route was found.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -49,13 +57,17 @@ impl Table {
                 let leaf = trie.entry(&spec.path);
                 match leaf
                     .iter()
-                    .find(|(methods, _)| methods.overlaps(spec.methods))
+                    .find(|entry| entry.methods.overlaps(spec.methods))
                 {
-                    Some(&(_, first)) => clashes.push(Clash {
-                        first,
+                    Some(entry) => clashes.push(Clash {
+                        first: entry.route,
                         second: route,
                     }),
-                    None => leaf.push((spec.methods, route)),
+                    None => leaf.push(Entry {
+                        methods: spec.methods,
+                        exposure: spec.exposure,
+                        route,
+                    }),
                 }
             };
             if spec.hosts.is_empty() {
@@ -72,22 +84,31 @@ impl Table {
         (table, clashes)
     }
 
-    /// The route for a request. `host` is lower case without port; `path` is normalised and starts
-    /// with a slash.
+    /// The route for a request that came in by a door of this exposure. `host` is lower case
+    /// without port; `path` is normalised and starts with a slash.
+    ///
+    /// A request that belongs to a route which the door does not show finds nothing: it must not
+    /// fall to a less specific one, which could lead to the same service.
     ///
     /// # Errors
-    /// A [`Miss`] says whether the path was unknown or only the method.
-    pub fn find(&self, host: &str, path: &str, method: &Method) -> Result<usize, Miss> {
+    /// A [`Miss`] says whether the path was unknown or only the method. What the door does not show
+    /// is unknown.
+    pub fn find(
+        &self,
+        host: &str,
+        path: &str,
+        method: &Method,
+        door: Exposure,
+    ) -> Result<usize, Miss> {
         let mut found = None;
         let mut allowed = MethodSet::NONE;
         let mut visit = |leaf: &Leaf| {
             found = leaf
                 .iter()
-                .find(|(methods, _)| methods.contains(method))
-                .map(|&(_, route)| route);
-            allowed = leaf
-                .iter()
-                .fold(allowed, |all, &(methods, _)| all.union(methods));
+                .find(|entry| entry.methods.contains(method))
+                .copied();
+            let shown = leaf.iter().filter(|entry| door.shows(entry.exposure));
+            allowed = shown.fold(allowed, |all, entry| all.union(entry.methods));
             found.is_some()
         };
         let _ = self
@@ -101,7 +122,8 @@ impl Table {
             })
             || self.any.find(path, &mut visit);
         match found {
-            Some(route) => Ok(route),
+            Some(entry) if door.shows(entry.exposure) => Ok(entry.route),
+            Some(_) => Err(Miss::NoRoute),
             None if allowed == MethodSet::NONE => Err(Miss::NoRoute),
             None => Err(Miss::Method(allowed)),
         }

@@ -385,6 +385,7 @@ impl<'p> World<'p> {
                 Effect::Clocks { .. }
                 | Effect::Keep(_)
                 | Effect::Learned(_)
+                | Effect::News(_)
                 | Effect::Notice(_) => {}
             }
         }

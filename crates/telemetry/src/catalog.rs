@@ -117,12 +117,41 @@ catalog! {
     KEYS_CACHED = Gauge "tidegate_keys_cached" ["kind"];
     /// Look-ups of keys in the store.
     KEY_LOOKUPS = Counter "tidegate_key_lookups" ["outcome"];
+    /// Time that the key store took to answer, all answers together.
+    KEY_STORE_SECONDS = Counter "tidegate_key_store_seconds" [];
+    /// Whether the key store answered when it was last asked: 1 or 0.
+    KEY_STORE_ANSWERS = Gauge "tidegate_key_store_answers" [];
+    /// Requests that an old record served, because the key store did not answer.
+    KEYS_STALE_USED = Counter "tidegate_keys_stale_used" [];
+    /// Records of changes of keys in the node's audit file, by whether they could be written.
+    AUDIT_RECORDS = Counter "tidegate_audit_records" ["result"];
+    /// Copies of key records that did not go to disk.
+    KEY_COPIES_DROPPED = Counter "tidegate_key_copies_dropped" [];
+    /// Reads of the key table's stream and of its log of revocations, by result.
+    KEY_TAIL_READS = Counter "tidegate_key_tail_reads" ["result"];
+    /// Whether this node follows the key table's stream for its region: 1 or 0.
+    KEY_TAIL_ELECTED = Gauge "tidegate_key_tail_elected" [];
+    /// How long the last change was under way from the key table to this node, if it follows.
+    KEY_TAIL_LAG_SECONDS = Gauge "tidegate_key_tail_lag_seconds" [];
+    /// How long ago this node last read the whole recent log of revocations; absent before it did.
+    KEY_LOG_AGE_SECONDS = Gauge "tidegate_key_log_age_seconds" [];
+    /// Revocations that this node heard of and has not yet seen in the key table.
+    KEYS_UNSTORED = Gauge "tidegate_key_revocations_unstored" [];
+    /// Whether that log was never read or longer ago than two minutes: a revocation may be missed.
+    KEYS_STALE = Gauge "tidegate_keys_stale" [];
     /// Tokens by what came of them: found in the cache, verified, or why not.
     TOKENS = Counter "tidegate_tokens" ["authenticator", "result"];
     /// Verified tokens that are remembered.
     TOKENS_CACHED = Gauge "tidegate_tokens_cached" ["authenticator"];
     /// Fetches of issuers' keys, by how they ended.
     TOKEN_KEY_FETCHES = Counter "tidegate_token_key_fetches" ["authenticator", "outcome"];
+    /// Callers of whom somebody else was asked, by how it ended; `full` if as many were asked about
+    /// as may be.
+    ASKED = Counter "tidegate_authenticator_asked" ["authenticator", "outcome"];
+    /// Answers about callers that are remembered.
+    ASKED_CACHED = Gauge "tidegate_authenticator_cached" ["authenticator"];
+    /// Signed statements of callers that are remembered.
+    ASSERTIONS_CACHED = Gauge "tidegate_assertions_cached" [];
     /// Entries of the replicated key ledger.
     LEDGER_ENTRIES = Gauge "tidegate_ledger_entries" [];
     /// Nodes known, by region and whether they are taken for alive.

@@ -199,12 +199,22 @@ pub struct MeshMetrics {
     pub links: Cell,
 }
 
-/// What is counted of key look-ups: found, unknown, failed, and turned away because too many
-/// waited.
+/// What is counted of keys.
 #[derive(Debug, Default)]
 pub struct KeyMetrics {
-    /// By outcome.
-    pub lookups: [Cell; 4],
+    /// Look-ups by outcome: found, unknown, failed, turned away because too many waited, because
+    /// the guard's rate was used up, and because the store had just failed.
+    pub lookups: [Cell; 6],
+    /// Time that the store took to answer, in microseconds, all answers together.
+    pub store_us: Cell,
+    /// Requests that an old record served.
+    pub stale: Cell,
+    /// Copies of records that did not go to disk: the queue was full, or the file.
+    pub copies_dropped: Cell,
+    /// Records of changes of keys: written, and not.
+    pub audited: [Cell; 2],
+    /// Reads of the table's stream and log: good ones and failed ones.
+    pub tail_reads: [Cell; 2],
 }
 
 /// What is counted of commands to the Redis of limits: answered, failed, timed out, and not sent
@@ -398,13 +408,29 @@ impl Metrics {
             scrape.counter(&catalog::MESH_DROPPED, &[reason], cell.get());
         }
         scrape.gauge(&catalog::MESH_LINKS, &[], self.mesh.links.get() as f64);
-        for (cell, outcome) in
-            self.keys
-                .lookups
-                .iter()
-                .zip(["found", "unknown", "failed", "turned_away"])
-        {
+        for (cell, outcome) in self.keys.lookups.iter().zip([
+            "found",
+            "unknown",
+            "failed",
+            "turned_away",
+            "guarded",
+            "paused",
+        ]) {
             scrape.counter(&catalog::KEY_LOOKUPS, &[outcome], cell.get());
+        }
+        let store_seconds = self.keys.store_us.get() as f64 / 1e6;
+        scrape.counter_float(&catalog::KEY_STORE_SECONDS, &[], store_seconds);
+        scrape.counter(&catalog::KEYS_STALE_USED, &[], self.keys.stale.get());
+        scrape.counter(
+            &catalog::KEY_COPIES_DROPPED,
+            &[],
+            self.keys.copies_dropped.get(),
+        );
+        for (cell, result) in self.keys.audited.iter().zip(["written", "failed"]) {
+            scrape.counter(&catalog::AUDIT_RECORDS, &[result], cell.get());
+        }
+        for (cell, result) in self.keys.tail_reads.iter().zip(["good", "failed"]) {
+            scrape.counter(&catalog::KEY_TAIL_READS, &[result], cell.get());
         }
         let outcomes = ["answered", "failed", "timed_out", "full"];
         for (cell, outcome) in self.store.commands.iter().zip(outcomes) {

@@ -14,20 +14,27 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 /// A connection of either kind.
-pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 /// Connects to issuers.
-#[derive(Clone)]
-pub(crate) struct Connector {
-    pub(crate) dns: Dns,
-    pub(crate) clock: Clock,
-    pub(crate) tls: Arc<ClientConfig>,
+#[derive(Clone, Debug)]
+pub struct Connector {
+    /// Names into addresses.
+    pub dns: Dns,
+    /// The clocks.
+    pub clock: Clock,
+    /// Whom to trust.
+    pub tls: Arc<ClientConfig>,
 }
 
 impl Connector {
-    pub(crate) async fn connect(&self, uri: &Uri) -> Result<Box<dyn Stream>, String> {
+    /// Connects to the server of a URL.
+    ///
+    /// # Errors
+    /// A sentence.
+    pub async fn connect(&self, uri: &Uri) -> Result<Box<dyn Stream>, String> {
         let secure = uri.scheme_str() == Some("https");
         let host = uri.host().ok_or("the URL has no host")?;
         // Brackets belong to the URL, not to the address.
@@ -48,7 +55,10 @@ impl Connector {
 }
 
 /// Trusts the certificates in this file, or those of the system.
-pub(crate) fn trust(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, String> {
+///
+/// # Errors
+/// A sentence, if the file cannot be used.
+pub fn trust(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, String> {
     let mut roots = RootCertStore::empty();
     match ca_file {
         Some(path) => {

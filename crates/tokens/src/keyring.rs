@@ -8,6 +8,7 @@ use tidegate_identity::{Algorithm, Checked, JwksSpec, Verify};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
+use crate::files::Files;
 use crate::keyset::KeySet;
 
 /// How a fetch may end, as counted.
@@ -17,6 +18,8 @@ pub const FETCHES: [&str; 3] = ["changed", "unchanged", "failed"];
 #[derive(Debug)]
 pub struct Keyring {
     pub(crate) inner: Arc<Inner>,
+    /// What its files held when it was made.
+    pub(crate) files: Files,
     pub(crate) _refreshing: JoinSet<()>,
 }
 
@@ -83,6 +86,19 @@ impl Inner {
             generation,
         })));
         Ok(true)
+    }
+
+    /// Begins with the keys of another, which serve until the first fetch.
+    pub(crate) fn inherit(&self, other: &Self) {
+        let held = other.held.load_full();
+        let generation = held.as_ref().map_or(0, |held| held.generation);
+        self.generations.store(generation, Relaxed);
+        self.held.store(held);
+    }
+
+    /// Whether there are keys.
+    pub(crate) fn has_keys(&self) -> bool {
+        self.held.load().is_some()
     }
 
     /// Forgets keys that are too old.

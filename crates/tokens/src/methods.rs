@@ -1,17 +1,18 @@
 //! The methods of a generation that take tokens. What did not change goes on with its keys and its
 //! cache when the configuration is loaded anew.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use tidegate_dns::Dns;
-use tidegate_identity::{Authenticator, Jwt, JwtSpec, TokenCounts, Verify};
+use tidegate_identity::{Authenticator, Jwt, JwtSpec, TokenCounts, Verify, Wanted};
 use tidegate_runtime::Clock;
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
 use crate::connect::{Connector, trust};
+use crate::files::Files;
 use crate::keyring::{FETCHES, Inner, Keyring, Stage};
 use crate::refresh::refresh;
 use crate::source::Remote;
@@ -21,8 +22,8 @@ use crate::source::Remote;
 pub struct TokensSpec {
     /// Methods by name.
     pub methods: BTreeMap<String, JwtSpec>,
-    /// Claims that limits ask for.
-    pub claims: BTreeSet<String>,
+    /// Claims that somebody asks for.
+    pub claims: Wanted,
 }
 
 /// What methods need of the process that they run in.
@@ -45,7 +46,7 @@ pub struct Tokens(BTreeMap<String, Method>);
 #[derive(Clone, Debug)]
 struct Method {
     spec: JwtSpec,
-    claims: BTreeSet<String>,
+    claims: Wanted,
     jwt: Arc<Jwt>,
     keyring: Arc<Keyring>,
     counts: Arc<TokenCounts>,
@@ -102,18 +103,18 @@ impl Tokens {
 fn build(
     name: &str,
     spec: JwtSpec,
-    claims: &BTreeSet<String>,
+    claims: &Wanted,
     known: Option<&Method>,
     around: &Around,
 ) -> Result<Method, String> {
-    let same_keys = known.filter(|known| {
+    let files = Files::read(&spec, &around.folder)?;
+    let same_issuer = known.filter(|known| {
         let old = &known.spec;
-        // Files that a path names may have changed.
-        old.issuer == spec.issuer && old.keys == spec.keys && spec.keys.ca_file.is_none()
+        old.issuer == spec.issuer && old.keys == spec.keys
     });
-    let keyring = match same_keys {
-        Some(known) if spec.keys.file.is_none() => Arc::clone(&known.keyring),
-        _ => Arc::new(keyring(name, &spec, known, around)?),
+    let keyring = match same_issuer {
+        Some(known) if known.keyring.files == files => Arc::clone(&known.keyring),
+        _ => Arc::new(keyring(name, &spec, files, known, same_issuer, around)?),
     };
     if let Some(known) = known
         && Arc::ptr_eq(&known.keyring, &keyring)
@@ -146,7 +147,9 @@ fn build(
 fn keyring(
     name: &str,
     spec: &JwtSpec,
+    files: Files,
     known: Option<&Method>,
+    same_issuer: Option<&Method>,
     around: &Around,
 ) -> Result<Keyring, String> {
     // Counters go on, as those of a process do.
@@ -161,12 +164,11 @@ fn keyring(
         let path = around
             .folder
             .join(spec.keys.file.as_deref().ok_or("no place of keys")?);
-        let text = std::fs::read(&path)
-            .map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
-        let taken = inner.take(&text);
+        let taken = inner.take(files.keys.as_deref().unwrap_or_default());
         taken.map_err(|why| format!("{} cannot be used: {why}", path.display()))?;
         return Ok(Keyring {
             inner,
+            files,
             _refreshing: refreshing,
         });
     };
@@ -181,10 +183,15 @@ fn keyring(
         tls: trust(ca_file.as_deref())?,
     };
     let inner = inner(Stage::Fetching);
+    // Other certificates are trusted, but the issuer and its keys are the same.
+    if let Some(known) = same_issuer {
+        inner.inherit(&known.keyring.inner);
+    }
     let task = refresh(name.to_owned(), Arc::clone(&inner), remote, by);
     refreshing.spawn_on(task, &around.control);
     Ok(Keyring {
         inner,
+        files,
         _refreshing: refreshing,
     })
 }

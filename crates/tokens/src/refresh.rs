@@ -15,7 +15,10 @@ use crate::source::Remote;
 pub(crate) async fn refresh(name: String, inner: Arc<Inner>, from: Remote, by: Connector) {
     let spec = &inner.spec;
     let gap = spec.refresh_gap.get();
-    let mut good: Option<Mono> = None;
+    let random = tidegate_runtime::seed();
+    let mut fetches = 0_u64;
+    // Keys of a former definition age from here on.
+    let mut good: Option<Mono> = inner.has_keys().then(|| by.clock.mono());
     loop {
         inner.stage.send_replace(Stage::Fetching);
         match fetch(&inner, &from, &by).await {
@@ -42,11 +45,18 @@ pub(crate) async fn refresh(name: String, inner: Arc<Inner>, from: Remote, by: C
         inner.stage.send_replace(Stage::Resting);
         sleep(gap).await;
         inner.stage.send_replace(Stage::Ready);
+        fetches += 1;
+        let draw = random.child(&fetches.to_string()).value();
         tokio::select! {
             () = inner.wanted.notified() => {}
-            () = sleep(spec.refresh.get().saturating_sub(gap)) => {}
+            () = sleep(jittered(spec.refresh.get(), draw).saturating_sub(gap)) => {}
         }
     }
+}
+
+/// A tenth earlier at most, so that nodes which were started together do not ask together for ever.
+fn jittered(interval: Duration, draw: u64) -> Duration {
+    interval.mul_f64(1.0 - draw as f64 / u64::MAX as f64 / 10.0)
 }
 
 async fn fetch(inner: &Inner, from: &Remote, by: &Connector) -> Result<bool, String> {
@@ -55,4 +65,18 @@ async fn fetch(inner: &Inner, from: &Remote, by: &Connector) -> Result<bool, Str
     let text = timeout(patience.get(), fetched).await;
     let text = text.map_err(|_| format!("no answer within {patience}"))??;
     inner.take(&text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fetches_of_many_nodes_drift_apart_and_none_is_late() {
+        let interval = Duration::from_secs(600);
+        let at = |draw| jittered(interval, draw);
+        assert_eq!(at(0), interval);
+        assert_eq!(at(u64::MAX / 2 + 1), Duration::from_secs(570));
+        assert_eq!(at(u64::MAX), Duration::from_secs(540));
+    }
 }

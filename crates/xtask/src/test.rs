@@ -8,7 +8,7 @@ use crate::command::{cargo, show, watch};
 use crate::{accuracy, tidy, tools};
 
 /// End-to-end tests that measure something: nothing else may run beside them.
-const ALONE: [&str; 3] = ["limits::", "load::", "anycast::"];
+const ALONE: [&str; 4] = ["limits::", "load::", "anycast::", "dynamo"];
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -29,7 +29,13 @@ struct Tally {
 pub(crate) fn run(root: &Path, args: &Args) -> Result<bool, String> {
     tools::ensure(&[tools::REDIS])?;
     if !args.quick {
-        tools::ensure(&[tools::CC, tools::CURL, tools::WRK, tools::IP])?;
+        tools::ensure(&[
+            tools::CC,
+            tools::CURL,
+            tools::OPENSSL,
+            tools::WRK,
+            tools::IP,
+        ])?;
     }
     tools::ensure(&[tools::BIRD])?;
     let mut tally = Tally::default();
@@ -73,6 +79,7 @@ fn from_outside(root: &Path, tally: &mut Tally) -> Result<(), String> {
     if figures.exists() {
         std::fs::remove_file(&figures).map_err(|error| error.to_string())?;
     }
+    let emulator = tools::ensure_dynamodb(root)?;
     let e2e = |threads: &str| {
         let test = [
             "test",
@@ -87,6 +94,7 @@ fn from_outside(root: &Path, tally: &mut Tally) -> Result<(), String> {
         command
             .env("TIDEGATE_BIN", root.join("target/release/tidegate"))
             .env("TIDEGATE_REPORT", &figures)
+            .env("TIDEGATE_TEST_VENV", &emulator)
             .args(["--test-threads", threads]);
         command
     };

@@ -1,6 +1,6 @@
 //! Programs of others that a chore needs, installed if they are missing and we may.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::command::show;
@@ -20,6 +20,13 @@ pub(crate) const CURL: Tool = Tool {
     program: "curl",
     package: "curl",
     why: "a client that is not ours, for TLS, HTTP/1.1 and HTTP/2",
+};
+
+/// Certificates.
+pub(crate) const OPENSSL: Tool = Tool {
+    program: "openssl",
+    package: "openssl",
+    why: "makes certificates of clients, and lists of revoked ones",
 };
 
 /// A load generator.
@@ -64,6 +71,43 @@ pub(crate) const CC: Tool = Tool {
     why: "builds the cryptography of aws-lc, which is C and assembler",
 };
 
+/// Python, to install [`DYNAMODB`] with.
+pub(crate) const PYTHON: Tool = Tool {
+    program: "python3",
+    package: "python3-venv",
+    why: "runs the emulator of DynamoDB",
+};
+
+/// The emulator of DynamoDB that tests of keys run against, as pip names it.
+const DYNAMODB: &str = "ministack==1.5.33";
+
+/// Sees that the emulator of DynamoDB is there, in a folder of its own under `target`. Returns that
+/// folder, which tests find in `TIDEGATE_TEST_VENV`.
+pub(crate) fn ensure_dynamodb(root: &Path) -> Result<PathBuf, String> {
+    ensure(&[PYTHON])?;
+    let venv = root.join("target/test-venv");
+    // Whichever version is there must be the one that is wanted.
+    let mark = venv.join("installed");
+    if std::fs::read_to_string(&mark).is_ok_and(|text| text == DYNAMODB) {
+        return Ok(venv);
+    }
+    println!("Installing: {DYNAMODB} into {}", venv.display());
+    let made = show(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
+    // Debian's python3 comes without what makes folders like this.
+    if !made {
+        install(&[&PYTHON])?;
+        if !show(Command::new("python3").args(["-m", "venv"]).arg(&venv))? {
+            return Err(format!("python3 -m venv {} did not work", venv.display()));
+        }
+    }
+    let pip = venv.join("bin/pip");
+    if !show(Command::new(pip).args(["install", "--quiet", DYNAMODB]))? {
+        return Err(format!("this did not work: pip install {DYNAMODB}"));
+    }
+    std::fs::write(&mark, DYNAMODB).map_err(|error| error.to_string())?;
+    Ok(venv)
+}
+
 /// Sees that tools are there.
 pub(crate) fn ensure(tools: &[Tool]) -> Result<(), String> {
     let missing: Vec<&Tool> = tools.iter().filter(|tool| !found(tool.program)).collect();
@@ -73,6 +117,10 @@ pub(crate) fn ensure(tools: &[Tool]) -> Result<(), String> {
     for tool in &missing {
         println!("{} is missing: {}.", tool.program, tool.why);
     }
+    install(&missing)
+}
+
+fn install(missing: &[&Tool]) -> Result<(), String> {
     let mut install = vec!["install", "--yes", "--no-install-recommends"];
     install.extend(missing.iter().map(|tool| tool.package));
     let line = format!("apt-get update && apt-get {}", install.join(" "));

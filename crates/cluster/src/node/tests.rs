@@ -5,6 +5,7 @@ use tidegate_model::{Epoch, Generation, Wall};
 use tidegate_steer::SteerSpec;
 
 use super::*;
+use crate::codec::encode;
 use crate::{Reset, SyncSpec};
 
 const ONE_WAY: Duration = Duration::from_millis(40);
@@ -16,6 +17,8 @@ struct World {
     limit: Limit,
     names: Vec<NodeId>,
     under_way: Vec<(u64, usize, Event)>,
+    /// Who was told which news.
+    news: Vec<(usize, Vec<u8>)>,
     ms: u64,
 }
 
@@ -44,6 +47,7 @@ impl World {
             limit: Limit::new("l", &spec),
             names: names.iter().map(|name| name.parse().unwrap()).collect(),
             under_way: Vec::new(),
+            news: Vec::new(),
             ms: 0,
         };
         for i in 0..names.len() {
@@ -93,8 +97,13 @@ impl World {
                     node.wake(now);
                 }
                 while let Some(effect) = node.poll() {
-                    let Effect::Send { to, bytes, .. } = effect else {
-                        continue;
+                    let (to, bytes) = match effect {
+                        Effect::Send { to, bytes, .. } => (to, bytes),
+                        Effect::News(news) => {
+                            self.news.push((from, news));
+                            continue;
+                        }
+                        _ => continue,
                     };
                     let to = self.names.iter().position(|name| *name == to).unwrap();
                     let event = Event::Received {
@@ -165,4 +174,33 @@ fn a_reset_in_one_region_holds_in_all_and_on_nodes_that_come_later() {
     let left = world.nodes.iter();
     let left = left.map(|(node, ..)| (node.resets(), node.ledger.len()));
     assert_eq!(left.collect::<Vec<_>>(), [(0, 0); 3], "forgotten by all");
+}
+
+#[test]
+fn news_reaches_each_node_of_the_region_once_and_nobody_else() {
+    let mut world = World::new(&["us/a", "us/b", "us/c", "eu/d"]);
+    world.run(6_000);
+    let news = b"abcdefghij".to_vec();
+    let tell = |world: &mut World, news| {
+        let now = at(world.ms);
+        world.nodes[0].0.handle(now, Event::News(news));
+        world.run(1_000);
+        let mut told = std::mem::take(&mut world.news);
+        told.sort();
+        told
+    };
+    let told = tell(&mut world, news.clone());
+    assert_eq!(told, [(1, news.clone()), (2, news)]);
+    let told = tell(&mut world, vec![0; NEWS_BYTES_MAX + 1]);
+    assert_eq!(told, [], "longer than it may be");
+    // Another region may not tell.
+    let event = Event::Received {
+        from: world.names[3].clone(),
+        bytes: encode(&Message::News(vec![1])),
+        one_way: ONE_WAY,
+    };
+    let (now, node) = (at(world.ms), &mut world.nodes[0].0);
+    node.handle(now, event);
+    world.run(100);
+    assert_eq!(world.news, []);
 }

@@ -354,3 +354,312 @@ fn methods_that_take_tokens_are_checked() {
         assert!(report.contains(says), "{to}: {report}");
     }
 }
+
+#[test]
+fn what_services_are_told_is_checked() {
+    let regions = [region("us-east-1", 1000), region("eu-west-1", 2000)];
+    let regions = [regions[0].as_str(), regions[1].as_str()];
+    let with = |caller: &str| check(&format!("{WORLD}caller: {caller}\n"), &regions);
+    let assertion = |more: &str| {
+        with(&format!(
+            "{{ assertion: {{ issuer: gw, key_file: k.pem{more} }} }}"
+        ))
+    };
+    let good = "{ headers: { x-org: { claim: org }, x-user-id: subject }, strip: [x-in-*] }";
+    assert_eq!(with(good), "");
+    assert_eq!(assertion(""), "");
+    for (report, says) in [
+        (
+            with("{ headers: { host: plan } }"),
+            "says something else already",
+        ),
+        (with("{ headers: { x-id: name } }"), "name"),
+        (
+            with("{ headers: { x-id: plan, X-Id: roles } }"),
+            "is set twice",
+        ),
+        (with("{ strip: ['*'] }"), "no field that can be taken off"),
+        (with("{ keep: [x-user-id] }"), "is set by the gateway"),
+        (assertion(", ttl: 1s"), "not between 2s and 1h"),
+        (assertion(", jwks_path: keys"), "no plain path"),
+        (
+            assertion(", jwks_path: /hello"),
+            "the route `hello` can never be reached",
+        ),
+        (assertion(", header: via"), "says something else already"),
+        (
+            with("{ assertion: { issuer: gw } }"),
+            "`key_file` is missing",
+        ),
+    ] {
+        assert!(report.contains(says), "wanted: {says}\n{report}");
+        assert!(report.contains("world.yaml:"), "no place:\n{report}");
+    }
+}
+
+#[test]
+fn what_is_internal_cannot_be_reached_from_public_doors() {
+    let regions = [region("us-east-1", 1000), region("eu-west-1", 2000)].map(|text| {
+        let text = text.replace(
+            "public: {}",
+            "public: {}\n  inside: { exposure: internal, listen: 10.0.0.1:81 }",
+        );
+        text.replace(
+            "upstreams:\n",
+            "upstreams:\n  admin: [127.0.0.1:8]\n  alias: [127.0.0.1:9]\n",
+        )
+    });
+    let world = WORLD.replace("  echo: {}\n", "  echo: {}\n  admin: {}\n  alias: {}\n");
+    let with = |routes: &str| {
+        let world = format!("{world}{routes}");
+        check(&world, &[&regions[0], &regions[1]])
+    };
+    let internal = "  in: { path: /in/*, upstream: echo, exposure: internal }\n";
+    assert_eq!(with(internal), "");
+    for (why, routes, refused) in [
+        (
+            "all paths, one service",
+            "  all: { path: /*, upstream: echo }",
+            true,
+        ),
+        (
+            "all paths, another service",
+            "  all: { path: /*, upstream: admin }",
+            false,
+        ),
+        (
+            "another name of the same endpoint",
+            "  all: { path: /*, upstream: alias }",
+            true,
+        ),
+        (
+            "the same path for other hosts",
+            "  all: { hosts: [a.b], path: '/in/{x}/*', upstream: echo }",
+            false,
+        ),
+        (
+            "a parameter beside the literal",
+            "  all: { path: '/{any}/*', upstream: echo }",
+            true,
+        ),
+        (
+            "a hole on purpose",
+            "  hole: { path: /in/health, upstream: echo }",
+            false,
+        ),
+        (
+            "elsewhere",
+            "  other: { path: /out/*, upstream: echo }",
+            false,
+        ),
+        (
+            "the same exposure",
+            "  all: { path: /*, upstream: echo, exposure: internal }",
+            false,
+        ),
+        (
+            "a wider exposure than admin",
+            "  all: { path: /*, upstream: admin, exposure: internal }\n  a: { path: /a/*, upstream: admin, exposure: admin }",
+            true,
+        ),
+    ] {
+        let report = with(&format!("{internal}{routes}\n"));
+        assert_eq!(
+            report.contains("can be reached from"),
+            refused,
+            "{why}: {report}"
+        );
+    }
+    let host = "  in: { hosts: [in.example], path: /*, upstream: echo, exposure: internal }\n  all: { path: /*, upstream: echo }\n";
+    assert!(with(host).contains("the internal route `in` can be reached from public doors"));
+
+    let shown = |from: &str, to: &str| {
+        let region = regions[0].replace(from, to);
+        check(&format!("{world}{internal}"), &[&region, &regions[1]])
+    };
+    assert!(
+        shown("exposure: internal, ", "")
+            .contains("no door of this region shows the internal route `in`")
+    );
+    assert!(
+        shown("10.0.0.1:81", "8.8.8.8:81")
+            .contains("the internal door `inside` listens on a public address")
+    );
+    assert!(shown("exposure: internal", "exposure: interna").contains("internal"));
+}
+
+#[test]
+fn what_callers_must_have_is_checked() {
+    let regions = [region("us-east-1", 1000), region("eu-west-1", 2000)];
+    let regions = [regions[0].as_str(), regions[1].as_str()];
+    let tokens = TOKENS.replace(", limits: [per-tenant]", "");
+    let with = |auth: &str, require: &str| {
+        let world = WORLD.replace("routes:\n", &tokens);
+        let route =
+            format!("  strict: {{ path: /s, upstream: echo, auth: {auth}, require: {require} }}\n");
+        let groups = "groups: { partners: { consumers: [acme] } }\n";
+        check(&format!("{world}{route}{groups}"), &regions)
+    };
+    let all = "{ allow: [10.0.0.0/8], deny: [10.1.0.0/16], scopes: [a], any_scope: [b, c], groups: [partners], rule: \"claims.a == 'b'\" }";
+    assert_eq!(with("main", all), "");
+    assert_eq!(with("key", "{ scopes: [a], groups: [partners] }"), "");
+    assert_eq!(
+        with(
+            "[main, none]",
+            "{ rule: caller.known || request.method == 'GET' }"
+        ),
+        ""
+    );
+    for (auth, require, says) in [
+        ("main", "{ groups: [partner] }", "did you mean `partners`?"),
+        ("main", "{ scopes: ['a b'] }", "which nobody can have"),
+        (
+            "main",
+            "{ allow: [10.0.0.1/8] }",
+            "did you mean 10.0.0.0/8?",
+        ),
+        (
+            "main",
+            "{ roles: [admin] }",
+            "has no roles without `roles_claim`",
+        ),
+        ("key", "{ roles: [admin] }", "has no roles"),
+        ("[main, none]", "{ scopes: [a] }", "is known by nothing"),
+        ("main", "{ rule: 'claims.a ==' }", "mismatched input"),
+        (
+            "main",
+            "{ rule: 'claims.a == 1 && foo' }",
+            "`foo` is unknown",
+        ),
+        ("main", "{ rule: 'caller.rolez' }", "no `rolez`"),
+        ("main", "{ scope: [a] }", "did you mean `scopes`?"),
+    ] {
+        let report = with(auth, require);
+        assert!(report.contains(says), "wanted: {says}\n{report}");
+    }
+    let report = with("main", "{ rule: 'claims.a == 1 && foo' }");
+    let (line, caret) = {
+        let mut lines = report.lines().skip_while(|line| !line.contains("&& foo"));
+        (lines.next().unwrap(), lines.next().unwrap())
+    };
+    assert_eq!(line.find("foo"), caret.find('^'), "{report}");
+}
+
+#[test]
+fn methods_that_ask_others_are_checked() {
+    let regions = [region("us-east-1", 1000), region("eu-west-1", 2000)];
+    let regions = [regions[0].as_str(), regions[1].as_str()];
+    let with = |spec: &str, require: &str| {
+        let route =
+            format!("  asked: {{ path: /s, upstream: echo, auth: who, require: {require} }}\n");
+        check(
+            &format!("{WORLD}{route}authenticators: {{ who: {spec} }}\n"),
+            &regions,
+        )
+    };
+    let introspection = |more: &str| {
+        with(
+            &format!(
+                "{{ introspection: {{ url: 'https://id.example/i', client_id: gw, client_secret_file: s{more} }} }}"
+            ),
+            "{}",
+        )
+    };
+    let external = |more: &str| {
+        with(
+            &format!("{{ external: {{ url: 'https://a.example/c'{more} }} }}"),
+            "{}",
+        )
+    };
+    let basic = |more: &str| with(&format!("{{ basic: {{ users_file: u{more} }} }}"), "{}");
+    for good in [introspection(""), external(""), basic("")] {
+        assert_eq!(good, "");
+    }
+    for (report, says) in [
+        (introspection(", active_ttl: 2h"), "more than an hour"),
+        (introspection(", in_flight_max: 0"), "it can ask nothing"),
+        (introspection(", timeout: 0s"), "no time for an answer"),
+        (
+            with(
+                "{ introspection: { url: 'http://id.example/i', client_id: g, client_secret_file: s } }",
+                "{}",
+            ),
+            "`who` asks about tokens without TLS",
+        ),
+        (
+            with(
+                "{ introspection: { url: id, client_id: g, client_secret_file: s } }",
+                "{}",
+            ),
+            "none that can be asked",
+        ),
+        (external(", credentials: []"), "passes on no credentials"),
+        (external(", fields: ['a b']"), "`a b` is no header name"),
+        (external(", on_failure: open"), "refuse"),
+        (external(", timeout: 1m"), "not between 1ms and 30s"),
+        (
+            with("{ external: { url: 'http://a.example/c' } }", "{}"),
+            "passes credentials on without TLS",
+        ),
+        (basic(", at_once_max: 100"), "at_once_max is not 1 to 64"),
+        (basic(", queue_max: 0"), "queue_max is not 1 to 4096"),
+        (
+            with("{ basic: { users_file: u } }", "{ roles: [a] }"),
+            "has neither roles nor scopes",
+        ),
+        (
+            with("{ external: { url: 'https://a/c' } }", "{ scopes: [a] }"),
+            "has no scopes without `scopes_header`",
+        ),
+    ] {
+        assert!(report.contains(says), "wanted: {says}\n{report}");
+        assert!(report.contains("world.yaml:"), "no place:\n{report}");
+    }
+}
+
+#[test]
+fn certificates_of_clients_are_checked() {
+    let world = format!(
+        "{WORLD}  mutual: {{ path: /m, upstream: echo, auth: machines }}\nauthenticators: {{ machines: {{ mtls: {{ names: ['*.a.b'] }} }} }}\n"
+    );
+    let with = |from: &str, to: &str, tls: &str| {
+        let secure = format!(
+            "public: {{}}\n  secure: {{ listen: 127.0.0.1:1, tls: {{ certificate: a, key: b{tls} }} }}"
+        );
+        let us = region("us-east-1", 1000).replace("public: {}", &secure);
+        let eu = region("eu-west-1", 2000).replace("public: {}", &secure.replace(":1,", ":2,"));
+        check(&world.replace(from, to), &[&us, &eu])
+    };
+    let ca = ", client_ca: c, client_crls: [d], client_required: true";
+    assert_eq!(with("", "", ca), "");
+    for (from, to, tls, says) in [
+        (
+            "",
+            "",
+            "",
+            "no door of this region asks clients for certificates, as `machines` needs",
+        ),
+        (
+            "",
+            "",
+            ", client_required: true",
+            "the door `secure` does not say who vouches for clients",
+        ),
+        (
+            "'*.a.b'",
+            "'*'",
+            ca,
+            "`*` is no name that a certificate could have",
+        ),
+        ("['*.a.b']", "[]", ca, "it lets in nobody"),
+        (
+            "auth: machines",
+            "auth: machines, require: { scopes: [a] }",
+            ca,
+            "has neither roles nor scopes",
+        ),
+    ] {
+        let report = with(from, to, tls);
+        assert!(report.contains(says), "wanted: {says}\n{report}");
+    }
+}

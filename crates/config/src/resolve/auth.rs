@@ -1,11 +1,12 @@
 //! Checks of methods: what routes refer to, and orders in which one could never be reached.
 
+use tidegate_identity::in_clear;
 use tidegate_limit::Dimension;
 use tidegate_model::Diagnostic;
 
 use super::names::{LIMIT, METHOD, must_be_known};
 use crate::auth::{AuthenticatorSpec, BY_KEY, EVERYONE};
-use crate::{RouteText, Source, WorldSpec};
+use crate::{RouteText, Source, Spanned, WorldSpec};
 
 pub(super) fn check_authenticators(
     world: &WorldSpec,
@@ -21,17 +22,40 @@ pub(super) fn check_authenticators(
         }
         match &spec.value {
             AuthenticatorSpec::Jwt(jwt) => {
-                let span = || source.span(spec.range.clone());
-                for (what, hint) in jwt.contradictions() {
-                    let message = format!("the authenticator `{name}` cannot be meant: {what}");
-                    let problem = Diagnostic::error(message, span(), "this authenticator");
-                    problems.push(problem.hint(hint));
-                }
+                complain(name, spec, jwt.contradictions(), source, problems);
                 if jwt.fetches_in_clear() {
-                    let message = format!("the keys of `{name}` come without TLS");
-                    let label = "who is on the way can put in keys of their own";
-                    let problem = Diagnostic::error(message, span(), label).warning();
-                    problems.push(problem.hint("use https, with ca_file for a CA of your own"));
+                    let what = "the keys of `{}` come without TLS";
+                    warn(what, name, spec, source, problems);
+                }
+            }
+            AuthenticatorSpec::Introspection(asked) => {
+                complain(name, spec, asked.contradictions(), source, problems);
+                if in_clear(&asked.url) {
+                    warn(
+                        "`{}` asks about tokens without TLS",
+                        name,
+                        spec,
+                        source,
+                        problems,
+                    );
+                }
+            }
+            AuthenticatorSpec::Mtls(mtls) => {
+                complain(name, spec, mtls.contradictions(), source, problems);
+            }
+            AuthenticatorSpec::Basic(basic) => {
+                complain(name, spec, basic.contradictions(), source, problems);
+            }
+            AuthenticatorSpec::External(asked) => {
+                complain(name, spec, asked.contradictions(), source, problems);
+                if in_clear(&asked.url) {
+                    warn(
+                        "`{}` passes credentials on without TLS",
+                        name,
+                        spec,
+                        source,
+                        problems,
+                    );
                 }
             }
             AuthenticatorSpec::Anonymous(anonymous) => {
@@ -54,6 +78,35 @@ pub(super) fn check_authenticators(
     }
 }
 
+/// What cannot be meant in a method.
+fn complain(
+    name: &str,
+    spec: &Spanned<AuthenticatorSpec>,
+    contradictions: Vec<(String, &'static str)>,
+    source: &Source,
+    problems: &mut Vec<Diagnostic>,
+) {
+    for (what, hint) in contradictions {
+        let message = format!("the authenticator `{name}` cannot be meant: {what}");
+        let span = source.span(spec.range.clone());
+        problems.push(Diagnostic::error(message, span, "this authenticator").hint(hint));
+    }
+}
+
+/// What goes over a network for everyone to read. `what` has a place for the name.
+fn warn(
+    what: &str,
+    name: &str,
+    spec: &Spanned<AuthenticatorSpec>,
+    source: &Source,
+    problems: &mut Vec<Diagnostic>,
+) {
+    let span = source.span(spec.range.clone());
+    let label = "who is on the way can read it, and put in what they like";
+    let problem = Diagnostic::error(what.replace("{}", name), span, label).warning();
+    problems.push(problem.hint("use https, with ca_file for a CA of your own"));
+}
+
 /// Whether a route also takes callers whom nobody knows, under the route's own limits.
 pub(super) fn takes_everyone(route: &RouteText) -> bool {
     route.auth.value.0.iter().any(|name| name == EVERYONE)
@@ -69,8 +122,16 @@ pub(super) fn check_claim_limits(
 ) {
     let finds_claims = |method: &&String| {
         let spec = world.authenticators.get(*method).map(|spec| &spec.value);
-        // Callers whom nobody knows are under limits of their own.
-        spec.is_some() || *method == EVERYONE
+        match spec {
+            // Callers whom nobody knows are under limits of their own.
+            None => *method == EVERYONE,
+            Some(
+                AuthenticatorSpec::Basic(_)
+                | AuthenticatorSpec::External(_)
+                | AuthenticatorSpec::Mtls(_),
+            ) => false,
+            Some(_) => true,
+        }
     };
     let Some(other) = route
         .auth

@@ -26,6 +26,10 @@ pub(super) const METHOD: Kind = Kind {
     noun: "method",
     declared: "under `authenticators:` in world.yaml; `key` and `none` are always there",
 };
+pub(super) const GROUP: Kind = Kind {
+    noun: "group",
+    declared: "under `groups:` in world.yaml",
+};
 pub(super) const REGION: Kind = Kind {
     noun: "region",
     declared: "under `regions:` in world.yaml",

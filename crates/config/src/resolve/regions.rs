@@ -5,8 +5,10 @@ use std::net::SocketAddr;
 
 use tidegate_model::{Diagnostic, Period};
 
+use super::exposure::check_exposure;
 use super::names::{DOOR, REGION, UPSTREAM, must_be_known, must_be_name};
-use crate::{AnycastSpec, NodeSpec, RegionSpec, Source, Spanned, WorldSpec};
+use crate::auth::AuthenticatorSpec;
+use crate::{AnycastSpec, DoorSpec, NodeSpec, RegionSpec, Source, Spanned, TlsSpec, WorldSpec};
 
 pub(crate) fn check_regions(
     world: &WorldSpec,
@@ -21,6 +23,7 @@ pub(crate) fn check_regions(
         addresses.check(region, source, problems);
     }
     check_one_file_each(world, world_source, regions, whole, problems);
+    check_exposure(world, world_source, regions, problems);
 }
 
 fn check_one_file_each(
@@ -142,8 +145,49 @@ fn check_region(
             ));
         }
     }
+    check_clients(region, world, source, problems);
     check_nodes(region, source, problems);
     check_anycast(region, source, problems);
+}
+
+/// Certificates of clients: settings that do nothing, and a method that no door serves.
+fn check_clients(
+    region: &RegionSpec,
+    world: &WorldSpec,
+    source: &Source,
+    problems: &mut Vec<Diagnostic>,
+) {
+    let tls = |door: &Spanned<DoorSpec>| door.value.tls.clone();
+    for (name, door) in &region.doors {
+        let useless = |tls: &TlsSpec| {
+            tls.client_ca.is_none() && (tls.client_required || !tls.client_crls.is_empty())
+        };
+        if tls(door).as_ref().is_some_and(useless) {
+            let message = format!("the door `{name}` does not say who vouches for clients");
+            let span = source.span(door.range.clone());
+            let problem = Diagnostic::error(message, span, "this door");
+            problems.push(problem.hint("add `client_ca: certs/clients.pem` to its `tls`"));
+        }
+    }
+    let asks = |door| tls(door).is_some_and(|tls| tls.client_ca.is_some());
+    let is_mtls = |method: &&String| {
+        let spec = world.authenticators.get(*method).map(|spec| &spec.value);
+        matches!(spec, Some(AuthenticatorSpec::Mtls(_)))
+    };
+    let mut methods = world
+        .routes
+        .values()
+        .flat_map(|route| &route.value.auth.value.0);
+    if let Some(method) = methods
+        .find(is_mtls)
+        .filter(|_| !region.doors.values().any(asks))
+    {
+        let message =
+            format!("no door of this region asks clients for certificates, as `{method}` needs");
+        let span = source.span(region.region.range.clone());
+        let problem = Diagnostic::error(message, span, "in this region");
+        problems.push(problem.hint("add `client_ca: certs/clients.pem` to the `tls` of a door"));
+    }
 }
 
 /// A route leads nowhere in a region that does not say where its service is.

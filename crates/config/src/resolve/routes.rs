@@ -5,6 +5,7 @@ use tidegate_route::{MatchSpec, Table};
 
 use super::auth::{check_claim_limits, check_methods, takes_everyone};
 use super::names::{LIMIT, UPSTREAM, must_be_known};
+use super::require::check_require;
 use crate::{RouteText, Source, WorldSpec};
 
 pub(super) fn check_routes(world: &WorldSpec, source: &Source, problems: &mut Vec<Diagnostic>) {
@@ -13,6 +14,7 @@ pub(super) fn check_routes(world: &WorldSpec, source: &Source, problems: &mut Ve
         check_methods(name, &route.value, world, source, problems);
         check_claim_limits(name, &route.value, world, source, problems);
         check_key_limits(name, &route.value, world, source, problems);
+        check_require(name, &route.value, world, source, problems);
     }
     check_clashes(world, source, problems);
 }
@@ -90,20 +92,23 @@ fn check_key_limits(
     }
 }
 
+/// Which requests a route takes.
+pub(super) fn matches(route: &RouteText) -> MatchSpec {
+    MatchSpec {
+        hosts: route.hosts.clone(),
+        path: route.path.value.clone(),
+        methods: route.methods,
+        exposure: route.exposure,
+    }
+}
+
 fn check_clashes(world: &WorldSpec, source: &Source, problems: &mut Vec<Diagnostic>) {
     let routes: Vec<(&String, &RouteText)> = world
         .routes
         .iter()
         .map(|(name, r)| (name, &r.value))
         .collect();
-    let matches: Vec<MatchSpec> = routes
-        .iter()
-        .map(|(_, route)| MatchSpec {
-            hosts: route.hosts.clone(),
-            path: route.path.value.clone(),
-            methods: route.methods,
-        })
-        .collect();
+    let matches: Vec<MatchSpec> = routes.iter().map(|(_, route)| matches(route)).collect();
     let (_, clashes) = Table::build(&matches);
     for clash in clashes {
         let ((first, _), (second, route)) = (routes[clash.first], routes[clash.second]);

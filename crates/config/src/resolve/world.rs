@@ -4,6 +4,7 @@ use tidegate_limit::{Cost, Dimension, LIMITS_PER_REQUEST_MAX, LimitSpec, StoreKi
 use tidegate_model::{Diagnostic, Period};
 
 use super::auth::check_authenticators;
+use super::caller::check_caller;
 use super::names::{LIMIT, must_be_known, must_be_name};
 use super::routes::check_routes;
 use crate::auth::AuthenticatorSpec;
@@ -27,6 +28,7 @@ pub(crate) fn check_world(world: &WorldSpec, source: &Source, problems: &mut Vec
     check_plans(world, source, problems);
     check_upstreams(world, source, problems);
     check_authenticators(world, source, problems);
+    check_caller(world, source, problems);
     check_routes(world, source, problems);
 }
 
@@ -107,7 +109,7 @@ fn check_limits(world: &WorldSpec, source: &Source, problems: &mut Vec<Diagnosti
         .iter()
         .filter_map(|(name, spec)| match &spec.value {
             AuthenticatorSpec::Anonymous(spec) => Some(("authenticator", name, &spec.limits)),
-            AuthenticatorSpec::Jwt(_) => None,
+            _ => None,
         });
     for (noun, name, limits) in of_routes.chain(of_methods) {
         if let Some(first_too_many) = limits.get(LIMITS_PER_REQUEST_MAX) {

@@ -1,5 +1,7 @@
 //! Is the process alive, and does it take requests?
 
+use std::borrow::Cow;
+
 use axum::extract::State;
 use axum::http::StatusCode;
 use tidegate_runtime::Phase;
@@ -18,11 +20,17 @@ pub(super) async fn healthz(State(services): State<Shared>) -> (StatusCode, &'st
 }
 
 /// Ready: it takes requests, and knows what others have counted.
-pub(super) async fn readyz(State(services): State<Shared>) -> (StatusCode, &'static str) {
+pub(super) async fn readyz(State(services): State<Shared>) -> (StatusCode, Cow<'static, str>) {
     if services.stop.watch().phase() != Phase::Running {
-        return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n");
+        return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n".into());
     }
-    match services.cluster.look(|node, _| node.is_ready()).await {
+    let ready = services.cluster.look(|node, _| node.is_ready()).await;
+    // A node without its key store still serves whom it knows: that is no reason to leave.
+    if let (Some(true), Some(why)) = (ready, services.shared.keys.store_trouble()) {
+        let text = format!("ready; the key store does not answer ({why}): known keys are served\n");
+        return (StatusCode::OK, text.into());
+    }
+    let (status, text) = match ready {
         Some(true) => (StatusCode::OK, "ready\n"),
         Some(false) => (
             StatusCode::SERVICE_UNAVAILABLE,
@@ -32,5 +40,6 @@ pub(super) async fn readyz(State(services): State<Shared>) -> (StatusCode, &'sta
             StatusCode::SERVICE_UNAVAILABLE,
             "the control plane has stopped\n",
         ),
-    }
+    };
+    (status, text.into())
 }

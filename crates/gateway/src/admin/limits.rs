@@ -119,7 +119,7 @@ fn gone() -> String {
 fn named(
     live: &Arc<Live>,
     top: &Top,
-    keys: &[crate::keys::ListedKey],
+    keys: &[crate::key_record::ListedKey],
 ) -> BTreeMap<SubjectKey, String> {
     let mut limits: Vec<LimitId> = top.rows.iter().map(|(id, _)| *id).collect();
     limits.sort_unstable();

@@ -154,6 +154,11 @@ fn add_tables(scrape: &mut Scrape, services: &Services) {
     let (known, unknown) = services.keys.cached();
     scrape.gauge(&catalog::KEYS_CACHED, &["known"], known as f64);
     scrape.gauge(&catalog::KEYS_CACHED, &["unknown"], unknown as f64);
+    let answers = services.shared.keys.store_answers();
+    scrape.gauge(&catalog::KEY_STORE_ANSWERS, &[], flag(answers));
+    if services.has_table {
+        add_tail(scrape, services);
+    }
     for (name, counts, keyring, cached) in live.tokens.all() {
         for (result, count) in counts.all() {
             scrape.counter(&catalog::TOKENS, &[name, result], count);
@@ -162,6 +167,15 @@ fn add_tables(scrape: &mut Scrape, services: &Services) {
         for (outcome, count) in keyring.fetches() {
             scrape.counter(&catalog::TOKEN_KEY_FETCHES, &[name, outcome], count);
         }
+    }
+    for (name, answers) in live.askers.all() {
+        for (outcome, count) in answers.counts() {
+            scrape.counter(&catalog::ASKED, &[name, outcome], count);
+        }
+        scrape.gauge(&catalog::ASKED_CACHED, &[name], answers.len() as f64);
+    }
+    if let Some(signer) = &live.signer {
+        scrape.gauge(&catalog::ASSERTIONS_CACHED, &[], signer.cached() as f64);
     }
     for pool in &live.snapshot.pools {
         for endpoint in &pool.endpoints {
@@ -173,6 +187,21 @@ fn add_tables(scrape: &mut Scrape, services: &Services) {
             );
         }
     }
+}
+
+fn add_tail(scrape: &mut Scrape, services: &Services) {
+    let (tail, now) = (&services.tail, services.clock.mono());
+    scrape.gauge(&catalog::KEY_TAIL_ELECTED, &[], flag(tail.elected()));
+    if tail.elected() {
+        let lag = tail.lag().as_secs_f64();
+        scrape.gauge(&catalog::KEY_TAIL_LAG_SECONDS, &[], lag);
+    }
+    if let Some(age) = tail.log_age(now) {
+        scrape.gauge(&catalog::KEY_LOG_AGE_SECONDS, &[], age.as_secs_f64());
+    }
+    let unstored = services.keys.unstored();
+    scrape.gauge(&catalog::KEYS_UNSTORED, &[], unstored as f64);
+    scrape.gauge(&catalog::KEYS_STALE, &[], flag(tail.stale(now)));
 }
 
 /// What Prometheus clients usually tell of their process; on Linux only, from /proc (proc(5)).

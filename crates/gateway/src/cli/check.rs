@@ -1,9 +1,16 @@
 //! `tidegate check`: every problem of a configuration in one run.
 
+mod online;
+
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use tidegate_config::{AuthenticatorSpec, Loaded};
+use tidegate_model::Diagnostic;
+use tidegate_tokens::unusable_files;
+
+use self::online::online;
 use super::Outcome;
 use crate::files::{Refused, load_folder, load_region};
 
@@ -16,6 +23,12 @@ pub(crate) struct Args {
     /// it.
     #[arg(default_value = "regions", value_name = "DIR")]
     path: PathBuf,
+    /// Also ask what the configuration leads to: tables of keys, issuers of tokens, the clock.
+    #[arg(long)]
+    online: bool,
+    /// The folder that paths in the configuration are relative to.
+    #[arg(long, default_value = "data", value_name = "DIR")]
+    data: PathBuf,
 }
 
 pub(crate) fn run(args: &Args) -> Outcome {
@@ -24,6 +37,13 @@ pub(crate) fn run(args: &Args) -> Outcome {
     } else {
         load_region(&args.path)
     };
+    let loaded = loaded.and_then(|(loaded, report)| {
+        let report = report.with(files(&loaded, &args.data));
+        match report.has_errors() {
+            true => Err(Refused::Wrong(report)),
+            false => Ok((loaded, report)),
+        }
+    });
     let colours = std::io::stdout().is_terminal();
     match loaded {
         Ok((loaded, report)) => {
@@ -47,6 +67,9 @@ pub(crate) fn run(args: &Args) -> Outcome {
                 loaded.world.limits.len(),
                 loaded.generation,
             );
+            if args.online {
+                return online(&loaded, &args.data);
+            }
             Ok(ExitCode::SUCCESS)
         }
         Err(Refused::Wrong(report)) => {
@@ -66,4 +89,40 @@ pub(crate) fn run(args: &Args) -> Outcome {
             Ok(ExitCode::from(WRONG))
         }
     }
+}
+
+/// Opens the files that authenticators name. A data folder that is not there is that of another
+/// machine: then nothing can be said.
+fn files(loaded: &Loaded, data: &Path) -> Vec<Diagnostic> {
+    let mut problems = Vec::new();
+    for (name, spec) in &loaded.world.authenticators {
+        let AuthenticatorSpec::Jwt(jwt) = &spec.value else {
+            continue;
+        };
+        let named = |path: &Path| {
+            let (text, range) = (&loaded.world_source.text, &spec.range);
+            let path = path.to_string_lossy();
+            let at = text[range.clone()].find(&*path).map(|at| range.start + at);
+            let place = at.map_or_else(|| range.clone(), |at| at..at + path.len());
+            loaded.world_source.span(place)
+        };
+        if !data.is_dir() {
+            let files = [&jwt.keys.file, &jwt.keys.ca_file];
+            for path in files.into_iter().flatten() {
+                let message = format!(
+                    "a file of `{name}` was not opened: there is no data folder {}",
+                    data.display()
+                );
+                let problem = Diagnostic::error(message, named(path), "not checked").warning();
+                problems.push(problem.hint("say where the data folder is with --data"));
+            }
+            continue;
+        }
+        for file in unusable_files(jwt, data) {
+            let message = format!("a file of `{name}` cannot be used: {}", file.why);
+            let problem = Diagnostic::error(message, named(&file.path), "this file");
+            problems.push(problem.hint("paths are relative to the data folder (--data)"));
+        }
+    }
+    problems
 }

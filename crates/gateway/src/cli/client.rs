@@ -15,6 +15,8 @@ use tokio::net::TcpStream;
 
 /// Until a node has answered.
 const TIMEOUT: Duration = Duration::from_secs(15);
+/// Until a node has written all it has.
+const TIMEOUT_LONG: Duration = Duration::from_secs(600);
 
 /// Where the admin door to ask is.
 #[derive(Clone, Debug, clap::Args)]
@@ -80,10 +82,25 @@ impl Target {
         path: &str,
         body: Option<String>,
     ) -> Result<Answer, String> {
+        self.ask_within(TIMEOUT, method, path, body).await
+    }
+
+    /// As [`Target::ask`], for an answer that takes its time.
+    pub(crate) async fn ask_long(&self, method: Method, path: &str) -> Result<Answer, String> {
+        self.ask_within(TIMEOUT_LONG, method, path, None).await
+    }
+
+    async fn ask_within(
+        &self,
+        timeout: Duration,
+        method: Method,
+        path: &str,
+        body: Option<String>,
+    ) -> Result<Answer, String> {
         let doors = self.doors();
         let mut last = String::new();
         for addr in &doors {
-            match ask(*addr, method.clone(), path, body.clone()).await {
+            match ask_at(*addr, timeout, method.clone(), path, body.clone()).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => last = format!("no node answers at {addr}: {error}"),
             }
@@ -105,6 +122,16 @@ pub(crate) fn world(data: &Path) -> Option<State> {
 /// Asks the admin door at `addr`.
 pub(crate) async fn ask(
     addr: SocketAddr,
+    method: Method,
+    path: &str,
+    body: Option<String>,
+) -> Result<Answer, String> {
+    ask_at(addr, TIMEOUT, method, path, body).await
+}
+
+async fn ask_at(
+    addr: SocketAddr,
+    timeout: Duration,
     method: Method,
     path: &str,
     body: Option<String>,
@@ -137,7 +164,7 @@ pub(crate) async fn ask(
             .to_bytes();
         Ok(Answer { status, body })
     };
-    tokio::time::timeout(TIMEOUT, exchange)
+    tokio::time::timeout(timeout, exchange)
         .await
         .map_err(|_| "no answer in time".to_owned())?
 }

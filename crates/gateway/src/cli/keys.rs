@@ -1,21 +1,23 @@
 //! `tidegate keys`: API keys.
 
+mod bulk;
+mod init_table;
+mod place;
+mod show;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use comfy_table::Table;
-use hyper::Method;
-use serde::Deserialize;
-use tidegate_identity::{KeyId, KeyItem};
-use tidegate_keystore::Stored;
-use tidegate_model::{NodeId, Period, Wall};
+use tidegate_identity::KeyId;
+use tidegate_model::{NodeId, Period, Prefix};
 use tidegate_runtime::Clock;
 
+use self::bulk::Format;
+use self::place::{Offline, Place};
+use super::Outcome;
 use super::client::Target;
-use super::{Outcome, block_on, columns};
-use crate::data::DataFolder;
-use crate::files::load_folder;
-use crate::keys::{KeyError, KeyState, ListedKey, NewKey, listed, mint};
+use crate::key_lines::moment;
+use crate::key_record::NewKey;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -39,19 +41,43 @@ pub(crate) struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     /// Make a key and show it, once.
-    Create {
-        /// Who will hold it.
-        #[arg(long, value_name = "NAME")]
-        consumer: String,
-        /// The plan whose amounts apply.
-        #[arg(long, value_name = "NAME")]
-        plan: Option<String>,
-        /// When it ends, from now: `12h`, `90d`.
-        #[arg(long, value_name = "DURATION")]
-        expires: Option<Period>,
+    Create(Create),
+    /// Show all that is known of a key. Its secret is not stored.
+    Show {
+        #[command(flatten)]
+        key: Named,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Give a key a further secret and show it, once. The one before it goes on for a while.
+    Rotate {
+        #[command(flatten)]
+        key: Named,
+        /// How long the secret before it still opens the key.
+        #[arg(long, default_value = "24h", value_name = "DURATION")]
+        overlap: Period,
         /// Print the key alone.
         #[arg(long, short)]
         quiet: bool,
+    },
+    /// Take in many keys: lines with `kid` and `digest` bring keys back, others ask for new ones.
+    Import {
+        /// The file, or `-` for standard input.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// How it is written: as its name ends if left out, else as JSON lines.
+        #[arg(long, value_name = "FORMAT")]
+        format: Option<Format>,
+    },
+    /// Write all keys, digests in place of secrets, to be imported where the pepper is the same.
+    Export {
+        /// The file; standard output if left out.
+        #[arg(value_name = "FILE")]
+        file: Option<PathBuf>,
+        /// How to write it: as its name ends if left out, else as JSON lines.
+        #[arg(long, value_name = "FORMAT")]
+        format: Option<Format>,
     },
     /// List all keys. Secrets are not stored, so none is shown.
     List {
@@ -59,18 +85,92 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Make the DynamoDB table that the region files name, with its stream and index.
+    InitTable {
+        /// The region whose file names the table; the only one with a table if left out.
+        #[arg(long, value_name = "REGION")]
+        region: Option<String>,
+        /// AWS regions that shall have a replica, beside the table's own.
+        #[arg(long, value_name = "AWS_REGION")]
+        replica: Vec<String>,
+    },
     /// Revoke a key, for good.
     Revoke {
-        /// The key's identifier: the third part of the key, and the first column of `keys list`.
-        #[arg(value_name = "KID")]
-        kid: String,
+        #[command(flatten)]
+        key: Named,
     },
 }
 
-#[derive(Deserialize)]
-struct Created {
-    key: String,
-    record: ListedKey,
+#[derive(Debug, clap::Args)]
+struct Create {
+    /// Who will hold it.
+    #[arg(long, value_name = "NAME")]
+    consumer: String,
+    /// The plan whose amounts apply.
+    #[arg(long, value_name = "NAME")]
+    plan: Option<String>,
+    /// What it may be used for. May be repeated.
+    #[arg(long = "scope", value_name = "SCOPE")]
+    scopes: Vec<String>,
+    /// From where it may be used: an address or a block. May be repeated; everywhere if left
+    /// out.
+    #[arg(long = "from", value_name = "CIDR")]
+    allowed_cidrs: Vec<Prefix>,
+    /// A note about it. May be repeated.
+    #[arg(long = "meta", value_name = "NAME=VALUE", value_parser = pair)]
+    metadata: Vec<(String, String)>,
+    /// When it begins: a duration from now or a time in UTC, like `12h` or `2026-12-31`.
+    #[arg(long, value_name = "WHEN")]
+    not_before: Option<String>,
+    /// When it ends: a duration from now or a time in UTC, like `90d` or `2026-12-31T18:00:00Z`.
+    #[arg(long, value_name = "WHEN")]
+    expires: Option<String>,
+    /// Print the key alone.
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+/// Which key.
+#[derive(Debug, clap::Args)]
+struct Named {
+    /// The key's identifier: the third part of the key, and the first column of `keys list`.
+    #[arg(value_name = "KID")]
+    kid: String,
+}
+
+impl Named {
+    /// A whole key may have been pasted; its secret is not needed and not repeated.
+    fn kid(&self) -> Result<KeyId, String> {
+        let kid = self.kid.split('_').nth(2).unwrap_or(&self.kid);
+        let kid = kid.parse::<KeyId>();
+        kid.map_err(|_| "that is no key's identifier: it has 10 letters and digits".to_owned())
+    }
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let pair = text.split_once('=');
+    let pair = pair.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    pair.ok_or_else(|| "write it as NAME=VALUE".to_owned())
+}
+
+impl Create {
+    fn wish(self) -> Result<NewKey, String> {
+        let now = Clock::start().now().wall;
+        let time = |name: &str, text: Option<String>| {
+            let time = text.map(|text| moment(&text, now)).transpose();
+            time.map_err(|why| format!("--{name}: {why}"))
+        };
+        Ok(NewKey {
+            consumer: self.consumer,
+            plan: self.plan,
+            scopes: self.scopes,
+            allowed_cidrs: self.allowed_cidrs,
+            metadata: self.metadata.into_iter().collect(),
+            not_before_unix_secs: time("not-before", self.not_before)?,
+            expires_unix_secs: time("expires", self.expires)?,
+            expires_in_secs: None,
+        })
+    }
 }
 
 pub(crate) fn run(args: Args) -> Outcome {
@@ -80,192 +180,79 @@ pub(crate) fn run(args: Args) -> Outcome {
         regions,
         command,
     } = args;
+    if let Command::InitTable { region, replica } = command {
+        return init_table::init_table(&regions, region.as_deref(), replica);
+    }
     let place = match offline {
         Some(node) => Place::Offline(Box::new(Offline::open(&target, node, &regions)?)),
         None => Place::Node(target),
     };
     match command {
-        Command::Create {
-            consumer,
-            plan,
-            expires,
+        Command::Create(create) => {
+            let quiet = create.quiet;
+            let made = place.create(create.wish()?)?;
+            once(&made.key, made.record.kid, quiet);
+        }
+        Command::Rotate {
+            key,
+            overlap,
             quiet,
         } => {
-            let expires_in_secs = expires.map(|period| period.get().as_secs());
-            let created = place.create(NewKey {
-                consumer,
-                plan,
-                expires_in_secs,
-            })?;
-            if quiet {
-                anstream::println!("{}", created.key);
-            } else {
-                anstream::println!("{}\n", created.key);
-                anstream::println!(
-                    "That is the only time this key is shown. Its identifier is {}.",
-                    created.record.kid
-                );
+            let kid = key.kid()?;
+            once(&place.rotate(kid, overlap.get().as_secs())?, kid, quiet);
+            if !quiet {
+                anstream::println!("The secret before it opens the key for {overlap}.");
             }
         }
-        Command::List { json } => {
-            let keys = place.list()?;
-            if json {
-                let text =
-                    serde_json::to_string_pretty(&keys).map_err(|error| error.to_string())?;
-                anstream::println!("{text}");
-            } else if keys.is_empty() {
-                anstream::println!(
-                    "There are no keys. `tidegate keys create --consumer NAME` makes one."
-                );
-            } else {
-                anstream::println!("{}", table(&keys));
+        // Done before: it needs no node.
+        Command::InitTable { .. } => {}
+        Command::List { json: true } => anstream::println!("{}", as_json(&place.list()?)?),
+        Command::List { json: false } => list(&place)?,
+        Command::Show { key, json } => {
+            let key = place.show(key.kid()?)?;
+            match json {
+                true => anstream::println!("{}", as_json(&key)?),
+                false => anstream::print!("{}", show::sheet(&key)),
             }
         }
-        Command::Revoke { kid } => {
-            // A whole key may have been pasted; its secret is not needed and not repeated.
-            let kid = kid.split('_').nth(2).unwrap_or(&kid);
-            let kid: KeyId = kid
-                .parse()
-                .map_err(|_| "that is no key's identifier: it has 10 letters and digits")?;
-            place.revoke(kid)?;
-            anstream::println!("{kid} is revoked.");
-        }
+        Command::Revoke { key } => revoke(&place, key.kid()?)?,
+        Command::Import { file, format } => return bulk::import(&place.node()?, &file, format),
+        Command::Export { file, format } => return bulk::export(&place.node()?, file, format),
     }
     Ok(ExitCode::SUCCESS)
 }
 
-enum Place {
-    Node(Target),
-    Offline(Box<Offline>),
+fn as_json(value: &impl serde::Serialize) -> Result<String, String> {
+    serde_json::to_string_pretty(value).map_err(|error| error.to_string())
 }
 
-impl Place {
-    fn create(&self, new: NewKey) -> Result<Created, String> {
-        match self {
-            Self::Node(target) => {
-                let body = serde_json::to_string(&new).map_err(|error| error.to_string())?;
-                block_on(async {
-                    target
-                        .ask(Method::POST, "/keys", Some(body))
-                        .await?
-                        .document()
-                })
-            }
-            Self::Offline(offline) => offline.create(new),
-        }
-    }
-
-    fn list(&self) -> Result<Vec<ListedKey>, String> {
-        match self {
-            Self::Node(target) => {
-                block_on(async { target.ask(Method::GET, "/keys", None).await?.document() })
-            }
-            Self::Offline(offline) => offline.list(),
-        }
-    }
-
-    fn revoke(&self, kid: KeyId) -> Result<(), String> {
-        match self {
-            Self::Node(target) => block_on(async {
-                target
-                    .ask(Method::POST, &format!("/keys/{kid}/revoke"), None)
-                    .await?
-                    .good()
-            }),
-            Self::Offline(offline) => offline.revoke(kid),
-        }
+/// Shows a key that is never shown again.
+fn once(key: &str, kid: KeyId, quiet: bool) {
+    anstream::println!("{key}");
+    if !quiet {
+        anstream::println!("\nThat is the only time this key is shown. Its identifier is {kid}.");
     }
 }
 
-/// The store of a node that does not run. When it runs again, it tells the others.
-struct Offline {
-    store: tidegate_keystore::Embedded,
-    pepper: tidegate_identity::Pepper,
-    env: String,
-    plans: Vec<String>,
-    now: Wall,
+fn list(place: &Place) -> Result<(), String> {
+    let keys = place.list()?;
+    if keys.is_empty() {
+        anstream::println!("There are no keys. `tidegate keys create --consumer NAME` makes one.");
+    } else {
+        anstream::println!("{}", show::table(&keys));
+    }
+    Ok(())
 }
 
-impl Offline {
-    fn open(target: &Target, node: NodeId, regions: &std::path::Path) -> Result<Self, String> {
-        let (loaded, _) = load_folder(regions).map_err(|refused| refused.text(true))?;
-        let data = DataFolder::new(target.data.clone());
-        data.prepare(&node)?;
-        Ok(Self {
-            store: data.open_keys(&node)?,
-            pepper: data.pepper()?,
-            env: loaded.world.keys.env.clone(),
-            plans: loaded.world.plans.keys().cloned().collect(),
-            now: Clock::start().now().wall,
-        })
-    }
-
-    fn create(&self, new: NewKey) -> Result<Created, String> {
-        if let Some(plan) = new.plan.as_ref().filter(|plan| !self.plans.contains(plan)) {
-            return Err(format!("there is no plan `{plan}` in world.yaml"));
+fn revoke(place: &Place, kid: KeyId) -> Result<(), String> {
+    match place.revoke(kid)? {
+        None => anstream::println!("{kid} is revoked."),
+        Some(why) => {
+            anstream::println!("{kid} is revoked: all nodes are told, and refuse it.");
+            anstream::eprintln!(
+                "warning: the store does not have the revocation yet ({why}). The nodes keep it and bring it there."
+            );
         }
-        let (record, text) =
-            mint(new, &self.env, &self.pepper, self.now).map_err(|error| match error {
-                KeyError::Wrong(sentence) => sentence,
-                KeyError::Unknown => "there is no such key".to_owned(),
-                KeyError::Store(error) => error.to_string(),
-            })?;
-        self.store
-            .keep(&[KeyItem::Created(record.clone())])
-            .map_err(|error| error.to_string())?;
-        let stored = Stored {
-            record: record.into(),
-            revoked: false,
-        };
-        Ok(Created {
-            key: text.reveal().to_owned(),
-            record: listed(&stored, self.now),
-        })
     }
-
-    fn list(&self) -> Result<Vec<ListedKey>, String> {
-        let keys = self.store.list().map_err(|error| error.to_string())?;
-        Ok(keys.iter().map(|stored| listed(stored, self.now)).collect())
-    }
-
-    fn revoke(&self, kid: KeyId) -> Result<(), String> {
-        if self
-            .store
-            .get(kid)
-            .map_err(|error| error.to_string())?
-            .is_none()
-        {
-            return Err("there is no such key".to_owned());
-        }
-        let item = KeyItem::Revoked {
-            kid,
-            at_unix_secs: self.now.unix_secs(),
-        };
-        self.store
-            .keep(&[item])
-            .map(|_| ())
-            .map_err(|error| error.to_string())
-    }
-}
-
-fn table(keys: &[ListedKey]) -> Table {
-    let date = |secs: u64| Wall::from_unix_secs(secs).to_string()[..16].replace('T', " ");
-    let mut table = columns(["KID", "CONSUMER", "PLAN", "STATE", "MADE", "ENDS"]);
-    for key in keys {
-        let state = match key.state {
-            KeyState::Active => "active",
-            KeyState::Revoked => "revoked",
-            KeyState::Expired => "expired",
-        };
-        table.add_row([
-            key.kid.to_string(),
-            key.consumer.clone(),
-            key.plan.clone().unwrap_or_else(|| "-".to_owned()),
-            state.to_owned(),
-            date(key.created_unix_secs),
-            key.expires_unix_secs
-                .map_or_else(|| "never".to_owned(), date),
-        ]);
-    }
-    table
+    Ok(())
 }

@@ -25,6 +25,10 @@ pub enum TokenDenied {
     NotYet,
     /// A claim is missing, or is not what the configuration asks for.
     Claim,
+    /// The issuer says that it is not active.
+    Inactive,
+    /// The issuer cannot be asked about it.
+    IssuerDown,
     /// The issuer's keys were never fetched, and cannot be now.
     KeysDown,
 }
@@ -45,6 +49,8 @@ impl TokenDenied {
             Self::Expired => "token_expired",
             Self::NotYet => "token_not_yet",
             Self::Claim => "token_claim",
+            Self::Inactive => "token_inactive",
+            Self::IssuerDown => "token_issuer_down",
             Self::KeysDown => "token_keys_down",
         }
     }

@@ -1,26 +1,28 @@
 //! Tokens in the `Authorization` field (RFC 6750 section 2.1) as a method.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use http::header::AUTHORIZATION;
+use http::HeaderMap;
 use http::request::Parts;
 use sha2::{Digest as _, Sha256};
 use tidegate_model::Now;
 
 use super::cache::TokenCache;
 use super::compact::Compact;
-use super::rules::judge;
+use super::rules::{Rules, judge};
 use super::{Checked, JwtSpec, TokenCounts, TokenDenied, Verify};
-use crate::{Authenticator, Denied, Finding, Verified};
+use crate::authorization::{Presented, conceal, presented};
+use crate::{Authenticator, Denied, Finding, Verified, Wanted};
+
+const SCHEME: &str = "Bearer";
 
 /// Tokens of one issuer.
 #[derive(Debug)]
 pub struct Jwt {
     name: Arc<str>,
     spec: JwtSpec,
-    /// Claims that limits ask for.
-    wanted: BTreeSet<String>,
+    /// Claims that are kept.
+    wanted: Wanted,
     verify: Arc<dyn Verify>,
     cache: TokenCache,
     counts: Arc<TokenCounts>,
@@ -29,7 +31,8 @@ pub struct Jwt {
 /// How judging a token ended, if not well.
 enum Trouble {
     Denied(TokenDenied),
-    Foreign,
+    /// Perhaps another method's: no JWT at all, or of another issuer.
+    Foreign(TokenDenied),
     /// Keys must be fetched first.
     Ask(TokenDenied),
 }
@@ -41,12 +44,12 @@ impl From<TokenDenied> for Trouble {
 }
 
 impl Jwt {
-    /// The method of this name. Of each token's claims those in `wanted` are kept.
+    /// The method of this name. Of each token's claims those that are `wanted` are kept.
     #[must_use]
     pub fn new(
         name: &str,
         spec: JwtSpec,
-        wanted: BTreeSet<String>,
+        wanted: Wanted,
         verify: Arc<dyn Verify>,
         counts: Arc<TokenCounts>,
     ) -> Self {
@@ -78,17 +81,20 @@ impl Jwt {
             self.counts.cached(digest[0]);
             return Ok(known);
         }
+        if token.matches('.').count() != 2 {
+            return Err(Trouble::Foreign(TokenDenied::Malformed));
+        }
         let token = Compact::parse(token, self.spec.token_max.as_usize())?;
         let issuer = token.claims.get("iss").and_then(|issuer| issuer.text());
         if issuer != Some(&self.spec.issuer) {
-            return Err(Trouble::Foreign);
+            return Err(Trouble::Foreign(TokenDenied::Issuer));
         }
         if !self.spec.algorithms.contains(&token.algorithm) {
             return Err(TokenDenied::Algorithm.into());
         }
         let caller = judge(
             &self.name,
-            &self.spec,
+            Rules::from(&self.spec),
             &self.wanted,
             &token.claims,
             now.wall,
@@ -117,16 +123,16 @@ impl Authenticator for Jwt {
     }
 
     fn identify(&self, head: &Parts, now: Now) -> Finding {
-        let judged = match bearer(head) {
-            Bearer::Absent => return Finding::Absent,
-            Bearer::Ambiguous => Err(TokenDenied::Malformed.into()),
-            Bearer::Token(token) => self.judge(token, now),
+        let judged = match presented(head, SCHEME) {
+            Presented::Absent => return Finding::Absent,
+            Presented::Ambiguous => Err(TokenDenied::Malformed.into()),
+            Presented::Credentials(token) => self.judge(token, now),
         };
         match judged {
             Ok(caller) => Finding::Verified(caller),
-            Err(Trouble::Foreign) => {
-                self.counts.denied(TokenDenied::Issuer);
-                Finding::Foreign(Denied::Token(TokenDenied::Issuer))
+            Err(Trouble::Foreign(why)) => {
+                self.counts.denied(why);
+                Finding::Foreign(Denied::Token(why))
             }
             Err(Trouble::Denied(why)) => {
                 self.counts.denied(why);
@@ -140,41 +146,10 @@ impl Authenticator for Jwt {
     }
 
     fn scheme(&self) -> &'static str {
-        "Bearer"
+        SCHEME
     }
-}
 
-enum Bearer<'h> {
-    Absent,
-    Ambiguous,
-    Token(&'h str),
-}
-
-/// The token of a request. Other schemes are somebody else's.
-fn bearer(head: &Parts) -> Bearer<'_> {
-    const SCHEME: &[u8] = b"bearer ";
-    let mut fields = head.headers.get_all(AUTHORIZATION).iter();
-    let Some(field) = fields.next() else {
-        return Bearer::Absent;
-    };
-    let is_bearer = |field: &[u8]| {
-        let start = field.get(..SCHEME.len());
-        start.is_some_and(|start| start.eq_ignore_ascii_case(SCHEME))
-    };
-    if fields.next().is_some() {
-        let several = head.headers.get_all(AUTHORIZATION);
-        let any = several.iter().any(|field| is_bearer(field.as_bytes()));
-        return if any {
-            Bearer::Ambiguous
-        } else {
-            Bearer::Absent
-        };
-    }
-    if !is_bearer(field.as_bytes()) {
-        return Bearer::Absent;
-    }
-    match field.to_str() {
-        Ok(text) => Bearer::Token(&text[SCHEME.len()..]),
-        Err(_) => Bearer::Ambiguous,
+    fn conceal(&self, headers: &mut HeaderMap) {
+        conceal(headers, SCHEME);
     }
 }

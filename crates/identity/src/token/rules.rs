@@ -1,30 +1,59 @@
 //! What a token's claims must say, and what they make of its bearer.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tidegate_model::Wall;
 
 use super::json::{Json, Object};
 use super::{JwtSpec, TokenDenied};
-use crate::Verified;
+use crate::{Verified, Wanted};
 
 /// A name of a caller, consumer or plan is at most so long.
 const NAME_BYTES_MAX: usize = 256;
-/// Scopes that are kept at most.
-const SCOPES_MAX: usize = 64;
+/// Scopes, and roles, that are kept at most.
+const WORDS_MAX: usize = 64;
+
+/// What claims must say, whoever vouches for them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rules<'s> {
+    pub(crate) audiences: &'s [String],
+    pub(crate) client_ids: &'s [String],
+    pub(crate) required_claims: &'s BTreeMap<String, Vec<String>>,
+    pub(crate) consumer_claim: Option<&'s str>,
+    pub(crate) plan_claim: Option<&'s str>,
+    pub(crate) roles_claim: Option<&'s str>,
+    pub(crate) leeway_secs: u64,
+    /// Whether a token that never expires is accepted.
+    pub(crate) for_ever: bool,
+}
+
+impl<'s> From<&'s JwtSpec> for Rules<'s> {
+    fn from(spec: &'s JwtSpec) -> Self {
+        Self {
+            audiences: &spec.audiences,
+            client_ids: &spec.client_ids,
+            required_claims: &spec.required_claims,
+            consumer_claim: spec.consumer_claim.as_deref(),
+            plan_claim: spec.plan_claim.as_deref(),
+            roles_claim: spec.roles_claim.as_deref(),
+            leeway_secs: spec.leeway.get().as_secs(),
+            for_ever: false,
+        }
+    }
+}
 
 /// Judges claims of the right issuer.
 pub(crate) fn judge(
     method: &Arc<str>,
-    spec: &JwtSpec,
-    wanted: &BTreeSet<String>,
+    rules: Rules<'_>,
+    wanted: &Wanted,
     claims: &Object,
     now: Wall,
 ) -> Result<Verified, TokenDenied> {
-    let over = check_times(spec, claims, now)?;
-    check_audience(spec, claims)?;
-    for (name, values) in &spec.required_claims {
+    let over = check_times(rules, claims, now)?;
+    check_audience(rules, claims)?;
+    for (name, values) in rules.required_claims {
         let claim = find(claims, name).ok_or(TokenDenied::Claim)?;
         if !values.is_empty() && !values.iter().any(|value| holds(claim, value)) {
             return Err(TokenDenied::Claim);
@@ -34,16 +63,14 @@ pub(crate) fn judge(
         .into_iter()
         .find_map(|name| claims.get(name));
     let account = format!("{method}:{}", name_in(subject)?);
-    let consumer = match &spec.consumer_claim {
+    let consumer = match rules.consumer_claim {
         Some(claim) => name_in(find(claims, claim))?,
         None => account.clone(),
     };
     // A caller without a plan is under the limits' own amounts.
-    let plan = spec
-        .plan_claim
-        .as_ref()
-        .and_then(|claim| find(claims, claim));
+    let plan = rules.plan_claim.and_then(|claim| find(claims, claim));
     let plan = plan.map(|plan| name_in(Some(plan))).transpose()?;
+    let roles = words(rules.roles_claim.and_then(|claim| find(claims, claim)));
     let carried = |name: &String| {
         let value = find(claims, name)?.spelled();
         Some((name.clone(), value))
@@ -54,12 +81,16 @@ pub(crate) fn judge(
         consumer,
         plan,
         scopes: scopes(claims),
-        roles: Vec::new(),
+        roles,
         claims: wanted
+            .names
             .iter()
             .filter_map(carried)
             .collect::<BTreeMap<_, _>>(),
-        expires_unix_secs: Some(over),
+        all_claims: wanted
+            .all
+            .then(|| serde_json::to_value(claims).unwrap_or_default()),
+        expires_unix_secs: over,
     })
 }
 
@@ -112,12 +143,14 @@ fn date(claims: &Object, name: &str) -> Result<Option<u64>, TokenDenied> {
     }
 }
 
-/// From when on the token is refused. One that never expires is not accepted.
-fn check_times(spec: &JwtSpec, claims: &Object, now: Wall) -> Result<u64, TokenDenied> {
-    let (now, leeway) = (now.unix_secs(), spec.leeway.get().as_secs());
-    let expires = date(claims, "exp")?.ok_or(TokenDenied::Claim)?;
-    let over = expires.saturating_add(leeway);
-    if now >= over {
+/// From when on the token is refused.
+fn check_times(rules: Rules<'_>, claims: &Object, now: Wall) -> Result<Option<u64>, TokenDenied> {
+    let (now, leeway) = (now.unix_secs(), rules.leeway_secs);
+    let over = date(claims, "exp")?.map(|expires| expires.saturating_add(leeway));
+    if over.is_none() && !rules.for_ever {
+        return Err(TokenDenied::Claim);
+    }
+    if over.is_some_and(|over| now >= over) {
         return Err(TokenDenied::Expired);
     }
     for name in ["nbf", "iat"] {
@@ -128,10 +161,10 @@ fn check_times(spec: &JwtSpec, claims: &Object, now: Wall) -> Result<u64, TokenD
     Ok(over)
 }
 
-fn check_audience(spec: &JwtSpec, claims: &Object) -> Result<(), TokenDenied> {
-    let meant = |name: &str| spec.audiences.iter().any(|audience| audience == name);
+fn check_audience(rules: Rules<'_>, claims: &Object) -> Result<(), TokenDenied> {
+    let meant = |name: &str| rules.audiences.iter().any(|audience| audience == name);
     let for_us = match claims.get("aud") {
-        _ if spec.audiences.is_empty() => true,
+        _ if rules.audiences.is_empty() => true,
         Some(Json::Text(audience)) => meant(audience),
         Some(Json::List(list)) => list.iter().filter_map(Json::text).any(meant),
         _ => false,
@@ -140,8 +173,8 @@ fn check_audience(spec: &JwtSpec, claims: &Object) -> Result<(), TokenDenied> {
         .into_iter()
         .find_map(|name| claims.get(name));
     let client = client.and_then(Json::text);
-    let by_client = spec.client_ids.is_empty()
-        || client.is_some_and(|client| spec.client_ids.iter().any(|known| known == client));
+    let by_client = rules.client_ids.is_empty()
+        || client.is_some_and(|client| rules.client_ids.iter().any(|known| known == client));
     if for_us && by_client {
         Ok(())
     } else {
@@ -151,15 +184,21 @@ fn check_audience(spec: &JwtSpec, claims: &Object) -> Result<(), TokenDenied> {
 
 /// `scope` (RFC 8693 section 4.2), or `scp` as some issuers call it.
 fn scopes(claims: &Object) -> Vec<String> {
-    let claim = claims.get("scope").or_else(|| claims.get("scp"));
+    words(claims.get("scope").or_else(|| claims.get("scp")))
+}
+
+/// The words of a text with spaces between, or of a list. A word of a list that has a space in it
+/// would read as two further on, so it is none.
+fn words(claim: Option<&Json>) -> Vec<String> {
     let words: Vec<&str> = match claim {
-        Some(Json::Text(text)) => text.split(' ').filter(|word| !word.is_empty()).collect(),
+        Some(Json::Text(text)) => text.split(' ').collect(),
         Some(Json::List(list)) => list.iter().filter_map(Json::text).collect(),
         _ => Vec::new(),
     };
-    words
-        .into_iter()
-        .take(SCOPES_MAX)
-        .map(str::to_owned)
-        .collect()
+    let plain = |word: &&str| {
+        let strange = |c: char| c.is_control() || c.is_whitespace();
+        !word.is_empty() && word.len() <= NAME_BYTES_MAX && !word.contains(strange)
+    };
+    let plain = words.into_iter().filter(plain).take(WORDS_MAX);
+    plain.map(str::to_owned).collect()
 }

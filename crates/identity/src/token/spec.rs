@@ -42,6 +42,9 @@ pub struct JwtSpec {
     /// The claim that names the plan.
     #[serde(default)]
     pub plan_claim: Option<String>,
+    /// The claim that lists roles: a list, or a text with spaces between.
+    #[serde(default)]
+    pub roles_claim: Option<String>,
     /// A larger token is refused.
     #[serde(default = "token_max")]
     pub token_max: ByteSize,
@@ -113,6 +116,16 @@ pub fn http_url(text: &str) -> Option<Uri> {
     let scheme = matches!(uri.scheme_str(), Some("http" | "https"));
     let host = uri.host().is_some_and(|host| !host.is_empty());
     (scheme && host).then_some(uri)
+}
+
+/// Whether what is sent to a URL can be read and changed on the way.
+#[must_use]
+pub fn in_clear(url: &str) -> bool {
+    http_url(url).is_some_and(|uri| {
+        let host = uri.host().unwrap_or_default();
+        let local = ["localhost", "127.0.0.1", "[::1]"].contains(&host);
+        uri.scheme_str() == Some("http") && !local
+    })
 }
 
 impl JwtSpec {
@@ -201,10 +214,6 @@ impl JwtSpec {
             (None, true) => &self.issuer,
             (None, false) => return false,
         };
-        let host_of = |uri: &Uri| uri.host().unwrap_or_default().to_owned();
-        http_url(from).is_some_and(|uri| {
-            let local = ["localhost", "127.0.0.1", "[::1]"].contains(&&*host_of(&uri));
-            uri.scheme_str() == Some("http") && !local
-        })
+        in_clear(from)
     }
 }

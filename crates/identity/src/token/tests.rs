@@ -1,4 +1,3 @@
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::SeqCst};
 
@@ -8,7 +7,7 @@ use http::Request;
 use tidegate_model::{Mono, Now, Period, Wall};
 
 use super::*;
-use crate::{Authenticator, Denied, Finding};
+use crate::{Authenticator, Denied, Finding, Wanted};
 
 const NOW: u64 = 1_800_000_000;
 
@@ -53,6 +52,7 @@ fn spec() -> JwtSpec {
         required_claims: [("tenant".to_owned(), Vec::new())].into(),
         consumer_claim: None,
         plan_claim: Some("plan".to_owned()),
+        roles_claim: Some("realm.roles".to_owned()),
         token_max: tidegate_model::ByteSize::from_kib(8),
         cache_max: 1_000,
     }
@@ -60,7 +60,10 @@ fn spec() -> JwtSpec {
 
 fn method(spec: JwtSpec) -> (Jwt, Arc<Keys>, Arc<TokenCounts>) {
     let (keys, counts) = (Arc::new(Keys::default()), Arc::new(TokenCounts::default()));
-    let wanted = BTreeSet::from(["tenant".to_owned()]);
+    let wanted = Wanted {
+        names: ["tenant".to_owned()].into(),
+        all: true,
+    };
     let jwt = Jwt::new(
         "main",
         spec,

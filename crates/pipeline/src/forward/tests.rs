@@ -22,14 +22,12 @@ fn text(headers: &HeaderMap) -> String {
 }
 
 fn forwarding(request_id: &RequestId) -> Forwarding<'_> {
-    static KEY: HeaderName = HeaderName::from_static("x-api-key");
     Forwarding {
         client: "203.0.113.5".parse().unwrap(),
         through_trusted: false,
         secure: true,
         host: "api.example",
         request_id,
-        key_header: Some(&KEY),
     }
 }
 
@@ -38,7 +36,7 @@ fn the_service_sees_where_a_request_came_from_and_nothing_of_the_hop() {
     let id = RequestId::of(&HeaderMap::new(), 0xabc);
     let mut map = headers(
         "host: api.example:443\nconnection: close, X-Secret, Host\nx-secret: 1\nkeep-alive: 5\nte: trailers\n\
-         upgrade: h2c\nx-api-key: tg_secret\nproxy-authorization: x\nx-forwarded-for: 6.6.6.6\nforwarded: for=6.6.6.6\n\
+         upgrade: h2c\ntrailer: x-user-id\nproxy-authorization: x\nx-forwarded-for: 6.6.6.6\nforwarded: for=6.6.6.6\n\
          accept: */*",
     );
     forward_request(&mut map, Version::HTTP_11, &forwarding(&id));

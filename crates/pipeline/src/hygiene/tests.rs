@@ -23,6 +23,7 @@ fn origin(trusted: &[Prefix]) -> Origin<'_> {
         peer: "10.0.0.9".parse().unwrap(),
         secure: false,
         trusted_proxies: trusted,
+        exposure: Exposure::Public,
     }
 }
 

@@ -9,7 +9,7 @@ use tidegate_model::{Mono, Now, Wall};
 use tidegate_route::MethodSet;
 
 use super::*;
-use crate::{Identified, Origin, Refusal, arrive};
+use crate::{Forbidden, Identified, Origin, Refusal, arrive};
 
 struct World {
     snapshot: Snapshot,
@@ -39,11 +39,14 @@ fn world() -> World {
             hosts: vec![],
             path: path.parse().unwrap(),
             methods: MethodSet::ANY,
+            exposure: tidegate_model::Exposure::Public,
         },
         upstream: 0,
         methods: vec![auth],
         limits: limits.to_vec(),
         body_max: ByteSize::from_kib(1),
+        forward_credential: false,
+        require: Require::default(),
     };
     let gold = PlanSpec {
         limits: BTreeMap::from([("per-key".to_owned(), NonZeroU32::new(5).unwrap())]),
@@ -70,6 +73,8 @@ fn world() -> World {
         ],
         plans: BTreeMap::from([("gold".to_owned(), gold)]),
         keys: KeysSpec::default(),
+        caller: CallerSpec::default(),
+        groups: Groups::new(),
         subject_seed: 7,
     };
     World {
@@ -98,13 +103,11 @@ impl World {
             });
         });
         let text = minted.text.reveal().to_owned();
+        let digest = self.pepper.digest(&KeyText::parse(&text).unwrap());
         let record = KeyRecord {
-            kid: minted.kid,
-            digest: self.pepper.digest(&KeyText::parse(&text).unwrap()),
-            consumer: "acme".to_owned(),
             plan: plan.map(str::to_owned),
-            created_unix_secs: 0,
             expires_unix_secs: expires,
+            ..KeyRecord::new(minted.kid, digest, "acme", 0)
         };
         self.cache
             .fill(minted.kid, Some((Arc::new(record), false)), now().mono);
@@ -116,10 +119,12 @@ impl World {
             peer: "203.0.113.5".parse().unwrap(),
             secure: false,
             trusted_proxies: &[],
+            exposure: tidegate_model::Exposure::Public,
         };
         let routed = arrive(head, origin)?.route(&self.snapshot)?;
         match routed.identify(&self.snapshot, &self.cache, &self.pepper, now())? {
             Identified::Known(known) => {
+                let known = known.permit(&self.snapshot)?;
                 let decision = known.decide(&self.snapshot, &self.counters, now(), false);
                 known
                     .admit(decision.as_ref())
@@ -202,14 +207,7 @@ fn a_key_with_another_secret_is_not_accepted() {
     let world = world();
     let text = world.key(4, None, None);
     let kid = KeyText::parse(&text).unwrap().kid;
-    let record = KeyRecord {
-        kid,
-        digest: [0; 32],
-        consumer: String::new(),
-        plan: None,
-        created_unix_secs: 0,
-        expires_unix_secs: None,
-    };
+    let record = KeyRecord::new(kid, [0; 32], "", 0);
     world
         .cache
         .fill(kid, Some((Arc::new(record), false)), now().mono);
@@ -270,7 +268,9 @@ fn every_reason_of_refusal_has_a_counter() {
         Denied::Unknown,
         Denied::WrongSecret,
         Denied::Revoked,
+        Denied::Premature,
         Denied::Expired,
+        Denied::Elsewhere,
         Denied::StoreDown,
         Denied::Token(TokenDenied::Missing),
         Denied::Token(TokenDenied::Malformed),
@@ -283,6 +283,14 @@ fn every_reason_of_refusal_has_a_counter() {
         Denied::Token(TokenDenied::Expired),
         Denied::Token(TokenDenied::NotYet),
         Denied::Token(TokenDenied::Claim),
+        Denied::Token(TokenDenied::Inactive),
+        Denied::Token(TokenDenied::IssuerDown),
+        Denied::Password,
+        Denied::PasswordBusy,
+        Denied::Certificate,
+        Denied::Rejected,
+        Denied::Barred,
+        Denied::AuthorizerDown,
         Denied::Token(TokenDenied::KeysDown),
     ];
     let others = [
@@ -308,7 +316,16 @@ fn every_reason_of_refusal_has_a_counter() {
         Refusal::BodyBroken,
         Refusal::Overloaded,
     ];
+    let forbidden = [
+        Forbidden::Address,
+        Forbidden::Scope,
+        Forbidden::Role,
+        Forbidden::Group,
+        Forbidden::Rule,
+        Forbidden::RuleFailed,
+    ];
     let all = denied.map(Refusal::Denied).into_iter().chain(others);
+    let all = all.chain(forbidden.map(Refusal::Forbidden));
     let labels: Vec<&str> = all.map(|refusal| refusal.label()).collect();
     assert!(
         labels.iter().all(|label| Refusal::LABELS.contains(label)),

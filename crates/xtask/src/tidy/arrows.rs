@@ -7,6 +7,7 @@ use super::report::Report;
 /// Each crate and what of ours it may use.
 const ARROWS: &[(&str, &[&str])] = &[
     ("model", &[]),
+    ("rule", &[]),
     ("route", &["model"]),
     ("identity", &["model"]),
     ("limit", &["model"]),
@@ -15,12 +16,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("cluster", &["model", "limit", "steer"]),
     (
         "pipeline",
-        &["model", "route", "identity", "limit", "balance"],
+        &["model", "rule", "route", "identity", "limit", "balance"],
     ),
     (
         "config",
         &[
-            "model", "route", "identity", "limit", "balance", "steer", "cluster", "pipeline",
+            "model", "rule", "route", "identity", "limit", "balance", "steer", "cluster",
+            "pipeline",
         ],
     ),
     ("sim", &["model", "limit", "steer", "cluster", "config"]),
@@ -29,8 +31,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("dns", &["model"]),
     ("net", &["model", "runtime", "telemetry"]),
     ("keystore", &["model", "identity", "telemetry"]),
+    ("dynamo", &["identity", "keystore", "runtime"]),
     ("limitstore", &["model", "limit", "telemetry"]),
     ("tokens", &["model", "identity", "runtime", "dns"]),
+    ("ask", &["model", "identity", "runtime", "tokens"]),
     (
         "proxy",
         &[
@@ -43,6 +47,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "keystore",
             "limitstore",
             "tokens",
+            "ask",
             "runtime",
             "telemetry",
             "dns",
@@ -56,6 +61,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "gateway",
         &[
             "model",
+            "rule",
             "route",
             "identity",
             "limit",
@@ -70,8 +76,10 @@ const ARROWS: &[(&str, &[&str])] = &[
             "dns",
             "net",
             "keystore",
+            "dynamo",
             "limitstore",
             "tokens",
+            "ask",
             "proxy",
             "mesh",
             "anycast",
@@ -84,8 +92,8 @@ const ARROWS: &[(&str, &[&str])] = &[
 
 /// Crates above which nothing with sockets or clocks stands.
 pub(super) const PURE: &[&str] = &[
-    "model", "route", "identity", "limit", "balance", "steer", "cluster", "pipeline", "config",
-    "sim",
+    "model", "rule", "route", "identity", "limit", "balance", "steer", "cluster", "pipeline",
+    "config", "sim",
 ];
 
 /// Crates of others that only decide or hold data: pure crates may use them.
@@ -95,6 +103,7 @@ const PURE_FRIENDS: &[&str] = &[
     "arc-swap",
     "base64",
     "bytes",
+    "cel",
     "crdts",
     "foca",
     "hmac",
