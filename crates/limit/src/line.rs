@@ -67,6 +67,7 @@ impl Line {
     ///
     /// What they have been asked for since their last word, they have admitted: but no more than
     /// their share of what was left then, for we take ours.
+    #[inline]
     pub(crate) fn at(&self, now: Now, window: Window, amount: u32) -> u32 {
         let (seen, own) = if self.window < window.ix {
             (self.roll, 0)
@@ -79,6 +80,7 @@ impl Line {
 
     /// What others admitted in the window before `window`, as far as can be told. The shares of
     /// regions that cannot be heard are left out: [`at`](Self::at) holds them, whole.
+    #[inline]
     pub(crate) fn before_at(&self, now: Now, window: Window, amount: u32) -> u32 {
         if self.window == window.ix {
             return self.before;
@@ -136,11 +138,13 @@ impl Line {
         }
     }
 
+    #[inline]
     fn age(&self, now: Now) -> Duration {
         Duration::from_millis(u64::from(millis(now.mono).wrapping_sub(self.from_ms)))
     }
 
     /// Admitted by others in `age`, of what `seen` and `own` left.
+    #[inline]
     fn flight(&self, age: Duration, amount: u32, seen: u32, own: u32) -> u32 {
         if self.slope == 0.0 {
             return 0;

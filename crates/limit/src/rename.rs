@@ -45,6 +45,7 @@ impl Renames {
     }
 
     /// What `subject` counts under in `window`.
+    #[inline]
     pub(crate) fn name(&self, subject: SubjectKey, window: WindowIx) -> SubjectKey {
         if !self.any.load(SeqCst) {
             return subject;

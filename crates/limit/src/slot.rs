@@ -38,6 +38,7 @@ const fn pack(high: u32, low: u32) -> u64 {
     (high as u64) << 32 | low as u64
 }
 
+#[inline]
 const fn unpack(word: u64) -> (u32, u32) {
     ((word >> 32) as u32, word as u32)
 }
@@ -53,6 +54,7 @@ const fn unpack_roll(word: u64) -> (u32, Share, u16) {
 }
 
 /// The count in `window`, given a word that may hold an earlier one.
+#[inline]
 const fn count_in(word: u64, window: WindowIx) -> u32 {
     let (held, count) = unpack(word);
     if held == window.0 { count } else { 0 }
@@ -71,6 +73,7 @@ impl Slot {
     }
 
     /// What was admitted here in the window before `window`.
+    #[inline]
     pub(crate) fn own_before(&self, window: WindowIx) -> u32 {
         let before = window.previous();
         // Read in the order opposite to that of `admit`: what leaves the one word is in the other
@@ -111,6 +114,7 @@ impl Slot {
 
     /// Counts `cost` as admitted if, after it, own admissions in `window` stay within `room`.
     /// Returns the count before.
+    #[inline]
     pub(crate) fn admit(&self, window: WindowIx, cost: u32, room: u32) -> Result<u32, u32> {
         self.keep(self.admitted.load(SeqCst), window);
         let admitted = self.admitted.fetch_update(SeqCst, SeqCst, |word| {
@@ -130,6 +134,7 @@ impl Slot {
     }
 
     /// Remembers what an older window came to, before `window` takes its place.
+    #[inline]
     fn keep(&self, word: u64, window: WindowIx) {
         if unpack(word).0 < window.0 && word != 0 {
             // A later window is a larger word, and so is a larger count in the same.
@@ -243,6 +248,7 @@ impl Slot {
     }
 
     /// Sets which limit and amount. Returns whether that was news.
+    #[inline]
     pub(crate) fn set_terms(&self, limit: LimitIx, amount: u32) -> bool {
         let word = pack(u32::from(limit.0), amount);
         if self.terms.load(Relaxed) == word {
@@ -252,6 +258,7 @@ impl Slot {
     }
 
     /// What others have done and are doing.
+    #[inline]
     pub(crate) fn line(&self) -> Line {
         loop {
             let started = self.line_roll.load(Acquire);

@@ -1,7 +1,7 @@
 //! The half that answers requests: shared by all cores, no peers involved, and no lock once a
 //! subject is known.
 
-use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize};
 use std::sync::{PoisonError, RwLock};
 
@@ -59,6 +59,8 @@ pub struct Table {
     urgent: AtomicBool,
     renames: Renames,
     realm: Realm,
+    /// Of each limit: the window that was looked up last, to find it again.
+    lately: Vec<AtomicU32>,
     /// Of each strict limit: the newest window that this life has seen. None before it is opened
     /// again, should the clock be set back.
     newest: Vec<AtomicU32>,
@@ -129,6 +131,7 @@ impl Table {
             urgent: AtomicBool::new(false),
             renames: Renames::default(),
             realm: Realm::default(),
+            lately: (0..LIMITS_MAX).map(|_| AtomicU32::new(0)).collect(),
             newest: (0..2 * LIMITS_MAX).map(|_| AtomicU32::new(0)).collect(),
             buckets,
         }
@@ -208,9 +211,10 @@ impl Table {
     }
 
     /// Finds the subject's slot and how much of the limit others leave.
+    // Inlined, lest the place be written to memory and read back: a third of a decision.
+    #[inline(always)]
     fn place(&self, now: Now, ask: &Ask<'_>) -> Place<'_> {
-        let limit = ask.limit;
-        let window = limit.windows.at(now.wall);
+        let window = self.window(now, ask);
         let ask = &Ask {
             subject: self.renames.name(ask.subject, window.ix),
             ..*ask
@@ -224,7 +228,20 @@ impl Table {
         }
     }
 
+    /// The window of its limit that a request falls into.
+    #[inline]
+    fn window(&self, now: Now, ask: &Ask<'_>) -> Window {
+        let lately = &self.lately[ask.ix.place()];
+        let near = WindowIx(lately.load(Relaxed));
+        let window = ask.limit.windows.at_near(now.wall, near);
+        if window.ix != near {
+            lately.store(window.ix.0, Relaxed);
+        }
+        window
+    }
+
     /// How much of the limit others leave, by what one slot knows.
+    #[inline(always)]
     fn look<'t>(
         &'t self,
         now: Now,
@@ -306,6 +323,7 @@ impl Table {
 
     /// The part of a limit that regions are taken to spend that cannot be heard; `None` if all are,
     /// or it is none of their concern.
+    #[inline]
     fn silent_part(&self, limit: &Limit) -> Option<f64> {
         if limit.scope != Scope::Global {
             return None;
@@ -320,6 +338,7 @@ impl Table {
     }
 
     /// Marks a slot for collection. Returns whether the table was clean before.
+    #[inline]
     fn mark(&self, slot: usize) -> bool {
         set_bit(&self.dirty, slot);
         set_bit(&self.dirty_words, slot / 64);
@@ -346,6 +365,7 @@ impl Table {
 }
 
 /// What windows leave.
+#[inline]
 fn requests(now: Now, ask: &Ask<'_>, slot: &Slot, window: Window, silent: Option<f64>) -> Held {
     let line = slot.line();
     let sliding = ask.limit.algorithm == Algorithm::Sliding;
@@ -394,6 +414,7 @@ fn leases(now: Now, ask: &Ask<'_>, slot: &Slot, silent: Option<f64>) -> Held {
     }
 }
 
+#[inline]
 fn set_bit(words: &[AtomicU64], at: usize) {
     let bit = 1 << (at % 64);
     // Reading first spares the cache line a write on every request. All accesses are sequentially

@@ -43,6 +43,7 @@ pub struct Window {
 impl Window {
     /// The window of `length` that `wall` lies in.
     #[must_use]
+    #[inline]
     pub fn at(wall: Wall, length: Duration) -> Self {
         let length_us = micros(length).max(1);
         let ix = wall.unix_micros() / length_us;
@@ -56,6 +57,7 @@ impl Window {
 }
 
 /// A window's part in microseconds.
+#[inline]
 const fn micros(part: Duration) -> u64 {
     part.as_secs() * 1_000_000 + part.subsec_micros() as u64
 }
@@ -79,6 +81,25 @@ impl Windows {
         }
     }
 
+    /// The same, found without a division when it is window `near`, which it mostly is.
+    #[inline]
+    pub(crate) fn at_near(&self, wall: Wall, near: WindowIx) -> Window {
+        if let Self::Even(length) = self {
+            let length = micros(*length);
+            let began = length.saturating_mul(u64::from(near.0));
+            if let Some(elapsed) = wall.unix_micros().checked_sub(began)
+                && elapsed < length
+            {
+                return Window {
+                    ix: near,
+                    elapsed: Duration::from_micros(elapsed),
+                    left: Duration::from_micros(length - elapsed),
+                };
+            }
+        }
+        self.at(wall)
+    }
+
     /// The length of the longest of them.
     #[must_use]
     pub const fn longest(&self) -> Duration {
@@ -93,6 +114,7 @@ impl Window {
     /// What of a count of the window before still lies within a window's length of now, if it was
     /// spread evenly; rounded down.
     #[must_use]
+    #[inline]
     pub fn carried(&self, before: u32) -> u32 {
         if before == 0 {
             return 0;

@@ -32,6 +32,7 @@ struct Terms {
 impl Table {
     /// The subject's own slot, if there is room for it. Subjects that anybody can make up get no
     /// more than half of all slots, so that a flood of them leaves the others where they are.
+    #[inline]
     pub(super) fn slot_for(&self, now: Now, ask: &Ask<'_>, window: Window) -> Option<usize> {
         if let Some(slot) = self.buckets.find(ask.subject) {
             return Some(slot);
@@ -187,6 +188,7 @@ impl Table {
     }
 
     /// Marks for collection where a subject is counted. Returns whether the table was clean before.
+    #[inline]
     pub(super) fn mark_at(&self, at: SlotAt, subject: SubjectKey) -> bool {
         match at {
             SlotAt::Own(slot) => self.mark(slot as usize),

@@ -70,22 +70,38 @@ impl Table {
     }
 
     /// Decides a request that is asked for `first` now, or was counted so before.
+    #[inline]
     fn decide_asked(&self, now: Now, asks: &[Ask<'_>], first: bool) -> Decision {
+        // Made where the caller wants it, and filled there: it is large to copy.
         let mut decision = Decision {
             verdicts: ArrayVec::new(),
             receipts: ArrayVec::new(),
             admitted: true,
             wake: false,
         };
-        // One limit is taken from at once; of several each must have room before any is debited.
-        if let [ask] = asks {
-            let place = self.place(now, ask);
-            let verdict = place.take(ask.cost);
-            decision.admitted = !verdict.refuses();
-            decision.verdicts.push(verdict);
-            self.close(ask, &place, verdict, first, &mut decision);
-            return decision;
+        self.decide_into(now, asks, first, &mut decision);
+        decision
+    }
+
+    fn decide_into(&self, now: Now, asks: &[Ask<'_>], first: bool, decision: &mut Decision) {
+        match asks {
+            [ask] => self.decide_one(now, ask, first, decision),
+            _ => self.decide_all(now, asks, first, decision),
         }
+    }
+
+    /// One limit is taken from at once.
+    #[inline]
+    fn decide_one(&self, now: Now, ask: &Ask<'_>, first: bool, decision: &mut Decision) {
+        let place = self.place(now, ask);
+        let verdict = place.take(ask.cost);
+        decision.admitted = !verdict.refuses();
+        decision.verdicts.push(verdict);
+        self.close(ask, &place, verdict, first, decision);
+    }
+
+    /// Of several each must have room before any is debited.
+    fn decide_all(&self, now: Now, asks: &[Ask<'_>], first: bool, decision: &mut Decision) {
         let mut places = ArrayVec::<Place<'_>, LIMITS_PER_REQUEST_MAX>::new();
         for ask in asks {
             let place = self.place(now, ask);
@@ -95,16 +111,16 @@ impl Table {
             places.push(place);
         }
         if decision.admitted {
-            debit(asks, &places, &mut decision);
+            debit(asks, &places, decision);
         }
         for (at, (ask, place)) in asks.iter().zip(&places).enumerate() {
             let verdict = decision.verdicts[at];
-            self.close(ask, place, verdict, first, &mut decision);
+            self.close(ask, place, verdict, first, decision);
         }
-        decision
     }
 
     /// Enters what became of a request with one of its limits.
+    #[inline]
     fn close(
         &self,
         ask: &Ask<'_>,

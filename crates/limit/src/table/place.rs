@@ -79,6 +79,7 @@ impl Place<'_> {
     }
 
     /// Enters what became of a request, which was asked for `first` now or counted so before.
+    #[inline]
     pub(super) fn close(&self, cost: u32, admitted: bool, first: bool) {
         // Leases are no part of what a window admits: all are counted as asked for.
         match (admitted && !matches!(self.held, Held::Leases { .. }), first) {
@@ -93,6 +94,7 @@ impl Place<'_> {
     }
 
     /// What the limit would say to a request.
+    #[inline]
     pub(super) fn look(&self, cost: u32) -> Verdict {
         let (before, room) = match self.held {
             Held::Requests { room, .. } | Held::Rights { room, .. } => {
@@ -110,6 +112,7 @@ impl Place<'_> {
     }
 
     /// Takes the cost, if it is there.
+    #[inline]
     pub(super) fn take(&self, cost: u32) -> Verdict {
         let taken = match self.held {
             Held::Requests { room, .. } | Held::Rights { room, .. } => {
@@ -186,6 +189,7 @@ impl Place<'_> {
     }
 
     /// What is left to do for an admitted request.
+    #[inline]
     pub(super) fn receipt(&self, ask: &Ask<'_>) -> Option<Receipt> {
         let later = ask.limit.algorithm == Algorithm::Concurrency
             || matches!(ask.limit.cost, Cost::Response { .. });
@@ -196,6 +200,7 @@ impl Place<'_> {
         })
     }
 
+    #[inline]
     fn verdict(&self, cost: u32, admitted: bool, remaining: u32) -> Verdict {
         Verdict {
             admitted,
@@ -214,6 +219,7 @@ impl Place<'_> {
     }
 
     /// How long until the window ends, or the bucket is full.
+    #[inline]
     fn until_renewed(&self, remaining: u32) -> Duration {
         match self.held {
             Held::Requests { .. } | Held::Rights { .. } => self.window.left,
