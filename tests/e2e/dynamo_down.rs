@@ -306,3 +306,25 @@ async fn a_flood_of_made_up_keys_reaches_the_table_no_faster_than_its_guard_allo
         "who is known does not notice"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revocation_outlives_its_node_while_the_table_is_down_and_is_stored_afterwards() {
+    let service = Service::start(Behaviour::Good).await;
+    let dynamo = Dynamo::start().await;
+    let mut node = Node::start(text(&dynamo, &service), &[]).await;
+    init(&node);
+    let key = node.key("acme");
+    becomes(&node, &key, 200, Duration::from_secs(10)).await;
+    dynamo.way.set(Fault::Refused);
+    let revoked = node.keys(&["revoke", kid(&key)]);
+    assert!(revoked.err.contains("does not have"), "{}", revoked.err);
+    node.restart().await;
+    assert_eq!(status(&node, &key).await, 401);
+    dynamo.way.set(Fault::None);
+    let begun = Instant::now();
+    while dynamo.item(kid(&key), "REVOKED").await.is_none() {
+        assert!(begun.elapsed() < Duration::from_secs(15), "{}", node.said());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(status(&node, &key).await, 401);
+}
