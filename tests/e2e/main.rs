@@ -15,6 +15,7 @@ mod limit_algorithms;
 mod limit_kinds;
 mod limit_ops;
 mod limits;
+mod limits_mesh;
 mod load;
 mod mtls;
 mod node;

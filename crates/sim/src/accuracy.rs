@@ -9,6 +9,7 @@
 mod arrivals;
 mod naive;
 mod perfect;
+mod schedule;
 mod score;
 mod workloads;
 
@@ -23,6 +24,7 @@ use tidegate_model::{Mono, Seed, Wall};
 use self::arrivals::arrivals;
 use self::naive::naive;
 use self::perfect::perfect;
+pub use self::schedule::Schedule;
 pub use self::score::{Error, Summary};
 pub use self::workloads::{Bounds, Expected, Workload, workloads};
 use crate::network::Ways;
@@ -154,7 +156,7 @@ fn moment(secs: f64) -> Mono {
 }
 
 /// What the counters beside Tidegate's must know of a limit.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct Rule {
     amount: u32,
     window: Duration,

@@ -13,6 +13,10 @@ pub(crate) struct Args {
     /// How many seeds; 3 in the short form if not given, else 5.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000))]
     seeds: Option<u64>,
+    /// Over the real mesh: six processes with the globe's distances, a row after the other. Rows that
+    /// ask for more than this machine can are left out.
+    #[arg(long, conflicts_with_all = ["short", "seeds"])]
+    mesh: bool,
     /// Only rows whose names have all these words.
     #[arg(value_name = "WORD")]
     words: Vec<String>,
@@ -23,6 +27,7 @@ impl Args {
     pub(crate) const fn short() -> Self {
         Self {
             short: true,
+            mesh: false,
             seeds: None,
             words: Vec::new(),
         }
@@ -30,6 +35,9 @@ impl Args {
 }
 
 pub(crate) fn run(root: &Path, args: &Args) -> Result<bool, String> {
+    if args.mesh {
+        return run_mesh(root, &args.words);
+    }
     let example = [
         "run",
         "--locked",
@@ -48,4 +56,27 @@ pub(crate) fn run(root: &Path, args: &Args) -> Result<bool, String> {
     let seeds = args.seeds.unwrap_or(seeds).to_string();
     let mut command = cargo(root, &example);
     show(command.args([form, &seeds]).args(&args.words))
+}
+
+fn run_mesh(root: &Path, words: &[String]) -> Result<bool, String> {
+    let build = ["build", "--locked", "--release", "--package", "tidegate"];
+    if !show(&mut cargo(root, &build))? {
+        return Ok(false);
+    }
+    let test = [
+        "test",
+        "--locked",
+        "--package",
+        "tidegate-tests",
+        "--test",
+        "e2e",
+        "--",
+        "limits_mesh::",
+        "--nocapture",
+    ];
+    let mut command = cargo(root, &test);
+    command
+        .env("TIDEGATE_BIN", root.join("target/release/tidegate"))
+        .env("TIDEGATE_MESH_ROWS", words.join(" "));
+    show(&mut command)
 }

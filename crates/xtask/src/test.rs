@@ -8,7 +8,7 @@ use crate::command::{cargo, show, watch};
 use crate::{accuracy, tidy, tools};
 
 /// End-to-end tests that measure something: nothing else may run beside them.
-const ALONE: [&str; 4] = ["limits::", "load::", "anycast::", "dynamo"];
+const ALONE: [&str; 5] = ["limits::", "limits_mesh::", "load::", "anycast::", "dynamo"];
 
 #[derive(clap::Args)]
 pub(crate) struct Args {

@@ -106,6 +106,17 @@ impl Workload {
         }
     }
 
+    /// The most that is asked for, requests a second.
+    #[must_use]
+    pub fn peak(&self) -> f64 {
+        match self.traffic {
+            Traffic::Random { peak, .. } => peak,
+            Traffic::Volley { times, within, .. } => {
+                f64::from(times) / within.as_secs_f64().max(1.0)
+            }
+        }
+    }
+
     /// Whether the world is whole all the time.
     #[must_use]
     pub const fn is_whole(&self) -> bool {

@@ -87,7 +87,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("xtask", &[]),
-    ("tests", &[]),
+    ("tests", &["model", "sim"]),
 ];
 
 /// Crates above which nothing with sockets or clocks stands.
