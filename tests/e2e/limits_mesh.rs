@@ -1,5 +1,5 @@
-//! The workloads of ACCURACY.md over the real mesh: six processes in three regions, with the globe's
-//! distances. `cargo xtask accuracy --mesh` plays them all; a part of them is a test.
+//! The workloads of ACCURACY.md over the real mesh: six processes in three regions, with the
+//! globe's distances. `cargo xtask accuracy --mesh` plays them all; a part of them is a test.
 
 use std::fmt::Write;
 use std::net::SocketAddr;

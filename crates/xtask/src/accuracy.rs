@@ -13,8 +13,8 @@ pub(crate) struct Args {
     /// How many seeds; 3 in the short form if not given, else 5.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000))]
     seeds: Option<u64>,
-    /// Over the real mesh: six processes with the globe's distances, a row after the other. Rows that
-    /// ask for more than this machine can are left out.
+    /// Over the real mesh: six processes with the globe's distances, a row after the other. Rows
+    /// that ask for more than this machine can are left out.
     #[arg(long, conflicts_with_all = ["short", "seeds"])]
     mesh: bool,
     /// Only rows whose names have all these words.
