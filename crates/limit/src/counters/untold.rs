@@ -2,7 +2,8 @@
 //!
 //! The row of the own life is what was told, or is about to be; what was counted since is in the
 //! slot only. As long as a subject is far from its limit, it matters to nobody whether another node
-//! has admitted three requests or five. So each of `N` nodes keeps back less than `headroom / 2N`:
+//! has admitted three requests or five. So each of `N` nodes keeps back less than `headroom / 2N`,
+//! and less than a fiftieth of the limit:
 //! all of it together is less than half of what is left, and goes to nothing as the limit nears.
 
 use tidegate_model::Now;
@@ -17,6 +18,9 @@ use crate::{Algorithm, Count, Mode, Row, Scope, SubjectKey, Window};
 
 /// All nodes together keep back less than this part of what is left of a limit.
 const UNTOLD: f64 = 0.5;
+/// And each of them less than this part of the limit, for with a node that dies goes what it kept
+/// back.
+const UNTOLD_BY_ONE: f64 = 0.02;
 /// Rates are for what comes while words are under way. What is less than this part of the limit
 /// in all the world is not worth the words.
 const RATE_MATTERS: f64 = 0.005;
@@ -160,6 +164,7 @@ pub(super) fn allowance(terms: &Registered, headroom: u32, together: usize) -> f
         return 0.0;
     }
     let part = UNTOLD * f64::from(headroom) / together as f64;
+    let part = part.min(UNTOLD_BY_ONE * f64::from(terms.amount));
     if part < WORTH_KEEPING { 0.0 } else { part }
 }
 

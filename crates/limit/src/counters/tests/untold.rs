@@ -70,6 +70,7 @@ proptest! {
                 let left = left(node, now);
                 let kept = admitted - told;
                 prop_assert!(kept == 0 || kept * 2 * 4 < left, "{kept} of {left}");
+                prop_assert!(kept < AMOUNT / 50, "{kept} would go with the node");
                 untold += kept;
                 most = most.max(left);
             }
@@ -91,7 +92,7 @@ fn far_from_the_limit_little_is_said_and_near_it_everything() {
         assert_eq!(a.burst("k", 10, now), 10);
         rows[0] += a.tell(b, Audience::Mates, now).learned;
     }
-    assert!(rows[0] <= 8, "{} rows for 500 requests", rows[0]);
+    assert!(rows[0] <= 30, "{} rows for 500 requests", rows[0]);
     // When its last rate is believed no more.
     let now = at(55_000);
     b.counters.refresh(now);
