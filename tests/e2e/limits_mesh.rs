@@ -20,8 +20,8 @@ const TESTED: [&str; 2] = ["steady", "hot region moves each window"];
 /// Two cores make and answer so many requests a second.
 const PEAK_MAX: f64 = 6_500.0;
 /// On a machine that is shared, threads wait: what is over is allowed so much more than in the
-/// simulator, as a part of the limit.
-const SHARED: f64 = 0.02;
+/// simulator, as a part of the limit. A counter that does not predict is over by 19 %.
+const SHARED: f64 = 0.05;
 /// Requests that may be on their way to a node.
 const CONNECTIONS: usize = 24;
 
