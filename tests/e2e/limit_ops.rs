@@ -101,3 +101,24 @@ async fn a_spent_key_is_found_named_and_reset_in_one_region_for_all() {
         );
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_left_counts_down_alike_in_all_regions() {
+    let world = World::start(WorldText::three_regions(1, WORLD), &[]).await;
+    let key = world.key("acme");
+    for _ in 0..5 {
+        assert_eq!(asked(&world, "us-east-1", &key).await, 200);
+    }
+    let mut client = Client::new(world.front("eu-west-1"));
+    let deadline = Instant::now() + Duration::from_secs(5);
+    for own in 1.. {
+        let answer = client.get("/api/x", &[("x-api-key", &key)]).await;
+        let answer = answer.expect("an answer");
+        let field = &answer.headers["ratelimit"];
+        if field.contains(&format!("r={};", 1_000 - 5 - own)) {
+            break;
+        }
+        assert!(Instant::now() < deadline, "{field} after {own} more");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}

@@ -9,7 +9,7 @@ use tidegate_identity::{
     Answers, AskedCounts, Authenticator, Basic, BasicSpec, External, ExternalSpec, Introspection,
     IntrospectionSpec, Said, Wanted, http_url,
 };
-use tidegate_model::{Period, Secret};
+use tidegate_model::{ByteSize, Period, Secret};
 use tidegate_tokens::{Around, Connector, trust};
 use tokio::sync::Semaphore;
 
@@ -132,12 +132,10 @@ fn asker(
     Ok(match spec {
         AskSpec::Introspection(spec) => {
             let secret = secret(&around.folder.join(&spec.client_secret_file))?;
-            let ca_file = spec.ca_file.as_deref();
             let client = client(
                 &spec.url,
-                ca_file,
-                spec.body_max.as_usize(),
-                spec.timeout,
+                spec.ca_file.as_deref(),
+                (spec.body_max, spec.timeout),
                 around,
             )?;
             let answers = Answers::new(spec.cache_max, counts);
@@ -161,12 +159,10 @@ fn asker(
             })
         }
         AskSpec::External(spec) => {
-            let ca_file = spec.ca_file.as_deref();
             let client = client(
                 &spec.url,
-                ca_file,
-                spec.body_max.as_usize(),
-                spec.timeout,
+                spec.ca_file.as_deref(),
+                (spec.body_max, spec.timeout),
                 around,
             )?;
             let answers = Answers::new(spec.cache_max, counts);
@@ -183,8 +179,7 @@ fn asker(
 fn client(
     url: &str,
     ca_file: Option<&Path>,
-    body_max: usize,
-    timeout: Period,
+    (body_max, timeout): (ByteSize, Period),
     around: &Around,
 ) -> Result<Arc<Client>, String> {
     let uri = http_url(url).ok_or("its url is none that can be asked")?;
@@ -194,7 +189,7 @@ fn client(
         clock: around.clock,
         tls: trust(ca_file.as_deref())?,
     };
-    Ok(Client::new(by, uri, body_max, timeout.get()))
+    Ok(Client::new(by, uri, body_max.as_usize(), timeout.get()))
 }
 
 /// A secret in a file, without the line break at its end.

@@ -321,7 +321,8 @@ impl Node {
         // Until the others have reported, their regions are taken to be as large as ours.
         let (regions, mates) = (self.spec.regions.len(), self.spec.nodes.len());
         let reported = self.bulletin.all().count();
-        self.replicator.set_counting(reported.max(regions * mates));
+        self.replicator
+            .set_counting(reported.max(regions * mates), now.mono);
         self.share_borders(now);
         if now.mono >= self.repeat_at {
             self.repeat_at = now.mono + REPEAT;

@@ -20,8 +20,8 @@ use crate::hearing::Hearing;
 use crate::outbox::{Effect, Notice, Outbox, Peer};
 use crate::pace::Pace;
 use crate::spec::{
-    ASK_AGAIN, COMPARE, HEADERS, KEEP, KEEP_SUBJECTS, LEARN_WITHIN, REFRESH, ROWS_PER_FLUSH,
-    ROWS_PER_PART, SWEEP,
+    ASK_AGAIN, COMPARE, HEADERS, KEEP, KEEP_SUBJECTS, LEARN_WITHIN, REFRESH, ROW_BYTES,
+    ROWS_PER_FLUSH, ROWS_PER_PART, SWEEP, WEIGHED_OVER,
 };
 use crate::{ClusterSpec, Message};
 
@@ -51,6 +51,10 @@ pub(crate) struct Replicator {
     hearing: Hearing,
     /// What the counters were told of other regions last.
     told: Vec<RegionPresence>,
+    /// Rows collected by the last time that they were weighed, and when that was.
+    collected: (u64, Mono),
+    /// Bytes a second that a node may send to its region.
+    budget: f64,
     /// The border nodes that share the telling of other regions.
     voices: BTreeSet<NodeId>,
     learning: Learning,
@@ -94,6 +98,8 @@ impl Replicator {
             counters,
             hearing: Hearing::new(spec.node.region.clone(), &spec.regions, now),
             told: Vec::new(),
+            collected: (0, now),
+            budget: spec.sync.region_budget.bytes() as f64,
             voices: BTreeSet::new(),
             learning: Learning::Waiting {
                 until: now + LEARN_WITHIN,
@@ -118,6 +124,7 @@ impl Replicator {
         for audience in AUDIENCES {
             self.paces[audience as usize].set_spec(spec.sync.pace(audience));
         }
+        self.budget = spec.sync.region_budget.bytes() as f64;
         self.told.clear();
         self.tell_presence(now);
     }
@@ -200,9 +207,20 @@ impl Replicator {
         self.counters.set_alive(mates);
     }
 
-    /// So many nodes of the whole world count together.
-    pub(crate) fn set_counting(&mut self, nodes: usize) {
-        self.counters.set_counting(nodes);
+    /// So many nodes of the whole world count together. They keep counts back only if to tell all
+    /// would cost more than the budget: where there is little traffic, everybody knows everything.
+    pub(crate) fn set_counting(&mut self, nodes: usize, now: Mono) {
+        let (collected, since) = self.collected;
+        let secs = now.since(since).as_secs_f64();
+        if secs < WEIGHED_OVER.as_secs_f64() {
+            return;
+        }
+        let rows = (self.counters.collected() - collected) as f64 / secs;
+        self.collected = (self.counters.collected(), now);
+        // Each row goes to every other node, on the whole from each node as often as to it.
+        let bytes = rows * (nodes.saturating_sub(1) * ROW_BYTES) as f64;
+        let counting = if bytes > self.budget { nodes } else { 0 };
+        self.counters.set_counting(counting);
     }
 
     /// These border nodes of the region are heard: they share the subjects that other regions are

@@ -62,6 +62,10 @@ pub(crate) const ASK_AGAIN: Duration = Duration::from_millis(600);
 pub(crate) const BORDERS: usize = 3;
 /// Rows of counts in one flush at most; what is left goes with the next.
 pub(crate) const ROWS_PER_FLUSH: usize = 2_048;
+/// What a row takes in a datagram, about.
+pub(crate) const ROW_BYTES: usize = 20;
+/// Over which time it is weighed whether there is too much to tell.
+pub(crate) const WEIGHED_OVER: Duration = Duration::from_millis(400);
 /// What a datagram costs beside the message, about: IPv4, UDP, QUIC with its tag.
 pub(crate) const HEADERS: usize = 58;
 /// Counts of quotas are kept on disk so often, and so many subjects at a time.

@@ -91,8 +91,11 @@ pub struct Counters {
     nodes: Vec<NodeId>,
     /// Those of them that can be written to.
     alive: BTreeSet<NodeId>,
-    /// Nodes of the whole world that count together; 0 as long as nobody has said.
+    /// Nodes of the whole world that count together; 0 as long as nobody has said, and while there
+    /// is so little news that all of it is told.
     counting: usize,
+    /// Subjects collected so far.
+    collected: u64,
     /// Which subjects this node tells other regions of.
     voice: Voice,
     home: RegionId,
@@ -141,6 +144,7 @@ impl Counters {
             nodes: spec.nodes,
             alive: BTreeSet::new(),
             counting: 0,
+            collected: 0,
             voice: Voice::default(),
             home,
             subjects: Subjects::default(),
@@ -231,6 +235,7 @@ impl Counters {
             return false;
         };
         self.eviction.refer(slot);
+        self.collected += 1;
         let strict = terms.mode == Mode::Strict;
         let window = terms.windows.at(now.wall);
         let subject = subject_entry(&mut self.subjects, key, slot, limit, now.mono);

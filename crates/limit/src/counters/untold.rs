@@ -169,9 +169,16 @@ pub(super) fn allowance(terms: &Registered, headroom: u32, together: usize) -> f
 }
 
 impl Counters {
-    /// Tells that so many nodes of the whole world count together.
-    pub fn set_counting(&mut self, nodes: usize) {
+    /// Tells that so many nodes of the whole world count together, and keep back what changes
+    /// nobody's answer. None: all is told, as it is where there is little to tell.
+    pub const fn set_counting(&mut self, nodes: usize) {
         self.counting = nodes;
+    }
+
+    /// Rows that would have been told so far if none were kept back.
+    #[must_use]
+    pub const fn collected(&self) -> u64 {
+        self.collected
     }
 
     /// Queues the own row of a subject if others should hear of it now. Returns whether they
