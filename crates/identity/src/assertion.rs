@@ -12,6 +12,7 @@ use tidegate_model::{Period, Wall};
 
 use crate::Identity;
 use crate::digest_cache::Digest;
+use crate::shared::{Contradictions, cache_max};
 
 /// Claims passed on at most.
 const CLAIMS_MAX: usize = 32;
@@ -60,41 +61,32 @@ fn jwks_path() -> String {
     "/.well-known/tidegate/jwks.json".to_owned()
 }
 
-const fn cache_max() -> usize {
-    65_536
-}
-
 impl AssertionSpec {
     /// What cannot be meant, each with a way out.
     #[must_use]
     pub fn contradictions(&self) -> Vec<(String, &'static str)> {
-        let mut found = Vec::new();
-        let mut complain = |wrong: bool, what: &str, hint| {
-            if wrong {
-                found.push((what.to_owned(), hint));
-            }
-        };
-        complain(
+        let mut found = Contradictions::default();
+        found.note(
             self.issuer.is_empty() || self.audience.as_deref() == Some(""),
             "the assertion has an empty issuer or audience",
             "a service compares both: `issuer: https://gateway.example.com`",
         );
-        complain(
+        found.note(
             !(TTL_MIN..=TTL_MAX).contains(&self.ttl),
             "the assertion's ttl is not between 2s and 1h",
             "`ttl: 60s`: a service uses it at once, so it need not hold for long",
         );
-        complain(
+        found.note(
             self.claims.len() > CLAIMS_MAX,
             "the assertion passes on more than 32 claims",
             "name those that services use",
         );
-        complain(
+        found.note(
             self.cache_max == 0,
             "the assertion's cache holds nothing",
             "cache_max starts at 1",
         );
-        found
+        found.0
     }
 }
 

@@ -20,6 +20,7 @@ use zeroize::Zeroizing;
 use crate::asked::{Answers, Keep, Said};
 use crate::authorization::{Presented, conceal, presented};
 use crate::digest_cache::Digest;
+use crate::shared::{Contradictions, cache_max};
 use crate::{Authenticator, Denied, Finding, Verified};
 
 const SCHEME: &str = "Basic";
@@ -70,41 +71,32 @@ const fn queue_max() -> usize {
     64
 }
 
-const fn cache_max() -> usize {
-    65_536
-}
-
 impl BasicSpec {
     /// What cannot be meant, each with a way out.
     #[must_use]
     pub fn contradictions(&self) -> Vec<(String, &'static str)> {
-        let mut found = Vec::new();
-        let mut complain = |wrong: bool, what: &str, hint| {
-            if wrong {
-                found.push((what.to_owned(), hint));
-            }
-        };
-        complain(
+        let mut found = Contradictions::default();
+        found.note(
             self.right_ttl > TTL_MAX || self.wrong_ttl > TTL_MAX,
             "passwords would be remembered for more than an hour",
             "`right_ttl: 5m`",
         );
-        complain(
+        found.note(
             !(1..=AT_ONCE_MAX).contains(&self.at_once_max),
             "at_once_max is not 1 to 64",
             "each takes a core while it lasts: `at_once_max: 2`",
         );
-        complain(
+        found.note(
             !(1..=QUEUE_MAX).contains(&self.queue_max),
             "queue_max is not 1 to 4096",
             "`queue_max: 64`",
         );
-        complain(
+        found.note(
             self.cache_max == 0,
             "it remembers nobody",
             "cache_max starts at 1",
         );
-        found
+        found.0
     }
 }
 

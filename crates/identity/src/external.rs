@@ -12,6 +12,7 @@ use tidegate_model::{ByteSize, Now, Period, Wall};
 
 use crate::asked::{Answers, Keep, Said};
 use crate::digest_cache::Digest;
+use crate::shared::{Contradictions, cache_max, in_flight_max, no_time};
 use crate::token::http_url;
 use crate::{Authenticator, Denied, Finding, Verified};
 
@@ -93,31 +94,19 @@ fn credentials() -> Vec<String> {
     vec!["authorization".to_owned()]
 }
 
-const fn no_time() -> Period {
-    Period::from_secs(0)
-}
-
 const fn timeout() -> Period {
     Period::from_millis(500)
-}
-
-const fn in_flight_max() -> usize {
-    256
 }
 
 const fn body_max() -> ByteSize {
     ByteSize::from_kib(16)
 }
 
-const fn cache_max() -> usize {
-    65_536
-}
-
 impl ExternalSpec {
     /// What cannot be meant, each with a way out.
     #[must_use]
     pub fn contradictions(&self) -> Vec<(String, &'static str)> {
-        let mut found = Vec::new();
+        let mut found = Contradictions::default();
         let said = [
             &self.account_header,
             &self.consumer_header,
@@ -129,40 +118,35 @@ impl ExternalSpec {
         for name in asked.clone().chain(said.into_iter().flatten()) {
             if name.parse::<HeaderName>().is_err() {
                 let what = format!("`{name}` is no header name");
-                found.push((what, "letters, digits and `-`"));
+                found.0.push((what, "letters, digits and `-`"));
             }
         }
-        let mut complain = |wrong: bool, what: &str, hint| {
-            if wrong {
-                found.push((what.to_owned(), hint));
-            }
-        };
-        complain(
+        found.note(
             http_url(&self.url).is_none(),
             "its url is none that can be asked",
             "write `url: http://authorizer.internal:9000/check`",
         );
-        complain(
+        found.note(
             self.credentials.is_empty() || asked.count() > FIELDS_MAX,
             "it passes on no credentials, or more than 16 fields",
             "`credentials: [authorization]`",
         );
-        complain(
+        found.note(
             self.ttl > TTL_MAX || self.stale_max > TTL_MAX,
             "what it was told would hold for more than an hour",
             "`ttl: 5s`",
         );
-        complain(
+        found.note(
             self.timeout.get().is_zero() || self.timeout > TIMEOUT_MAX,
             "its timeout is not between 1ms and 30s",
             "every request waits for so long while it is down: `timeout: 500ms`",
         );
-        complain(
+        found.note(
             !(1..=IN_FLIGHT_MAX).contains(&self.in_flight_max) || self.cache_max == 0,
             "it can ask nothing, or remember nothing",
             "in_flight_max is 1 to 4096, and cache_max starts at 1",
         );
-        found
+        found.0
     }
 }
 

@@ -19,6 +19,7 @@ mod method;
 mod mtls;
 mod place;
 mod record;
+mod shared;
 mod spec;
 mod token;
 mod verified;

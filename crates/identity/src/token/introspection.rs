@@ -16,6 +16,7 @@ use super::{TokenDenied, http_url};
 use crate::asked::{Answers, Keep, Said};
 use crate::authorization::{Presented, conceal, presented};
 use crate::digest_cache::Digest;
+use crate::shared::{Contradictions, cache_max, in_flight_max, no_time};
 use crate::{Authenticator, Denied, Finding, Wanted};
 
 const SCHEME: &str = "Bearer";
@@ -89,16 +90,8 @@ const fn inactive_ttl() -> Period {
     Period::from_secs(10)
 }
 
-const fn no_time() -> Period {
-    Period::from_secs(0)
-}
-
 const fn timeout() -> Period {
     Period::from_secs(2)
-}
-
-const fn in_flight_max() -> usize {
-    256
 }
 
 const fn size_max() -> ByteSize {
@@ -109,51 +102,42 @@ const fn body_max() -> ByteSize {
     ByteSize::from_kib(64)
 }
 
-const fn cache_max() -> usize {
-    65_536
-}
-
 impl IntrospectionSpec {
     /// What cannot be meant, each with a way out.
     #[must_use]
     pub fn contradictions(&self) -> Vec<(String, &'static str)> {
-        let mut found = Vec::new();
-        let mut complain = |wrong: bool, what: &str, hint| {
-            if wrong {
-                found.push((what.to_owned(), hint));
-            }
-        };
-        complain(
+        let mut found = Contradictions::default();
+        found.note(
             http_url(&self.url).is_none(),
             "its url is none that can be asked",
             "write `url: https://id.example.com/oauth2/introspect`",
         );
-        complain(
+        found.note(
             self.client_id.is_empty(),
             "its client_id is empty",
             "the issuer must know who asks (RFC 7662 section 2.1)",
         );
-        complain(
+        found.note(
             self.active_ttl > TTL_MAX || self.stale_max > TTL_MAX || self.inactive_ttl > TTL_MAX,
             "what it was told would hold for more than an hour",
             "a token that is revoked is taken for so long: `active_ttl: 60s`",
         );
-        complain(
+        found.note(
             self.timeout.get().is_zero(),
             "there is no time for an answer",
             "`timeout: 2s`",
         );
-        complain(
+        found.note(
             !(1..=IN_FLIGHT_MAX).contains(&self.in_flight_max) || self.cache_max == 0,
             "it can ask nothing, or remember nothing",
             "in_flight_max is 1 to 4096, and cache_max starts at 1",
         );
-        complain(
+        found.note(
             self.token_max.bytes() == 0 || self.body_max.bytes() == 0,
             "it takes no token, or no answer, of any size",
             "`token_max: 8KiB`, `body_max: 64KiB`",
         );
-        found
+        found.0
     }
 }
 

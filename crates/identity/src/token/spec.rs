@@ -1,5 +1,6 @@
 //! What the operator wrote about tokens.
 
+use crate::shared::{Contradictions, cache_max};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -105,10 +106,6 @@ const fn token_max() -> ByteSize {
     ByteSize::from_kib(8)
 }
 
-const fn cache_max() -> usize {
-    65_536
-}
-
 /// A URL that can be fetched.
 #[must_use]
 pub fn http_url(text: &str) -> Option<Uri> {
@@ -132,77 +129,72 @@ impl JwtSpec {
     /// What cannot be meant, each with a way out.
     #[must_use]
     pub fn contradictions(&self) -> Vec<(String, &'static str)> {
-        let mut found = Vec::new();
-        let mut complain = |wrong: bool, what: &str, hint| {
-            if wrong {
-                found.push((what.to_owned(), hint));
-            }
-        };
-        complain(
+        let mut found = Contradictions::default();
+        found.note(
             self.issuer.is_empty(),
             "its issuer is empty",
             "write what the claim `iss` says",
         );
-        complain(
+        found.note(
             self.audiences.is_empty() && self.client_ids.is_empty(),
             "it takes tokens that were issued for anybody",
             "list `audiences`, or `client_ids` if the issuer writes no audience",
         );
-        complain(
+        found.note(
             self.algorithms.is_empty(),
             "it accepts no algorithm",
             "list those that the issuer signs with, such as [RS256]",
         );
-        complain(
+        found.note(
             self.leeway.get() > LEEWAY_MAX,
             "its leeway is longer than 5m",
             "clocks differ by seconds: `leeway: 30s`",
         );
-        complain(
+        found.note(
             self.token_max.bytes() == 0,
             "it takes no token of any size",
             "`token_max: 8KiB`",
         );
         let keys = &self.keys;
         let sources = [keys.file.is_some(), keys.url.is_some(), keys.discovery];
-        complain(
+        found.note(
             sources.iter().filter(|given| **given).count() != 1,
             "its keys come from no place, or from several",
             "write one of `file: jwks.json`, `url: https://...` and `discovery: true`",
         );
-        complain(
+        found.note(
             keys.file.is_none() && self.algorithms.iter().any(|a| a.is_symmetric()),
             "it would fetch a shared secret from a server",
             "HS256, HS384 and HS512 need `keys: { file: ... }`",
         );
-        complain(
+        found.note(
             keys.url
                 .as_deref()
                 .is_some_and(|url| http_url(url).is_none()),
             "the url of its keys is none that can be fetched",
             "write `url: https://...`",
         );
-        complain(
+        found.note(
             keys.discovery && http_url(&self.issuer).is_none(),
             "its issuer is no URL, so nothing can be discovered there",
             "write `issuer: https://...`, or say where the keys are with `url`",
         );
-        complain(
+        found.note(
             keys.refresh_gap.get().is_zero() || keys.refresh < keys.refresh_gap,
             "its keys are fetched more often than refresh_gap allows",
             "refresh is at least refresh_gap, and that is longer than 0",
         );
-        complain(
+        found.note(
             keys.timeout.get().is_zero(),
             "its keys have no time to come",
             "`timeout: 5s`",
         );
-        complain(
+        found.note(
             keys.keys_max == 0,
             "it takes no keys",
             "keys_max starts at 1",
         );
-        found
+        found.0
     }
 
     /// Whether keys would come unprotected over a network, where anybody on the way can put in
