@@ -1,227 +1,227 @@
-//! Failover by real routers: two regions announce one address through BIRD, and clients never stop
-//! asking. Root only. Bounds here are loose, for busy machines; the report has the figures.
+//! Failover by real routers, in the small internet of `tidegate up --anycast`: three regions announce
+//! one address through BIRD, and clients never stop asking. Root only. Bounds here are loose, for
+//! busy machines; `crates/lab/FAILOVER.md` has the figures.
 
-use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use harness::{Asked, Internet, REGIONS, can_have_internet, report};
+use harness::{Internet, can_have_internet, report, tidegate, tool};
+use serde_json::Value;
 
 use crate::WORLD;
 
-/// One internet at a time.
-static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
+/// The region that is broken, and the nearest other one.
+const NEAR: &str = "us-east-1";
+const FAR: &str = "eu-west-1";
 
-/// What a fault did to clients.
-struct Seen {
-    /// From the fault to the begin of the last request that failed.
-    last_failed: Duration,
-    failures: Vec<Asked>,
-}
+/// This machine may be busy with other things.
+const BUSY: u64 = 4;
 
-/// Breaks something under requests. `None` where networks cannot be made.
-fn see(
-    what: &str,
-    bound: Duration,
-    watch: Duration,
-    break_it: impl FnOnce(&Internet),
-) -> Option<Seen> {
-    let _turn = TURN
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner);
-    if !can_have_internet() {
+/// A fault, where it is, and how soon after it no request may fail any more, in milliseconds.
+const FAULTS: [(&str, &str, u64); 5] = [
+    ("kill-region", NEAR, 250),
+    ("kill-daemon", NEAR, 250),
+    ("cut-link", NEAR, 250),
+    ("blackhole", NEAR, 500),
+    ("freeze", NEAR, 2_000),
+];
+
+fn cannot(what: &str) -> bool {
+    let cannot = !can_have_internet();
+    if cannot {
         report(&format!(
             "{what}: not run, it needs root, bird2 and iproute2."
         ));
-        return None;
     }
-    let internet = Internet::start(WORLD);
-    let asking = internet.ask();
-    std::thread::sleep(Duration::from_secs(1));
-    let at = Instant::now();
-    break_it(&internet);
-    std::thread::sleep(watch);
-    let asked = asking.end();
-    let (before, after): (Vec<_>, Vec<_>) = asked.into_iter().partition(|asked| asked.begun < at);
-    let good = |asked: &&Asked| asked.outcome.as_deref() == Ok(REGIONS[0]);
+    cannot
+}
+
+async fn seconds(seconds: f64) {
+    tokio::time::sleep(Duration::from_secs_f64(seconds)).await;
+}
+
+fn ms(value: &Value) -> Option<u64> {
+    value.as_u64().map(|us| us / 1_000)
+}
+
+#[tokio::test]
+async fn after_every_fault_clients_are_served_elsewhere_within_its_goal() {
+    if cannot("failover") {
+        return;
+    }
+    let internet = Internet::start(1, WORLD).await;
+    internet.wait_until_well(NEAR, 1).await;
+    for (fault, place, goal) in FAULTS {
+        internet.fault(&[fault, place]);
+        seconds(if fault == "freeze" { 4.0 } else { 1.5 }).await;
+        let episode = internet.episode();
+        let (last, failed) = (
+            ms(&episode["last_error_us"]).unwrap_or(0),
+            &episode["failed"],
+        );
+        report(&format!(
+            "anycast, {fault}: the last failed request began {last} ms after it (goal: {goal} ms); {failed} of {} failed.",
+            episode["asked"]
+        ));
+        assert!(last <= goal * BUSY, "{fault}: {episode}");
+        assert!(
+            episode["asked"].as_u64().is_some_and(|asked| asked > 100),
+            "{episode}"
+        );
+        assert!(
+            ms(&episode["converge_us"]).is_some(),
+            "routers changed: {episode}"
+        );
+        // If nobody lost anything, nothing was broken.
+        if matches!(fault, "blackhole" | "freeze") {
+            assert_ne!(*failed, 0, "{episode}");
+        }
+        let now = internet.status(NEAR);
+        assert_eq!(
+            now["ways"],
+            serde_json::json!([FAR]),
+            "the nearest other region: {now}"
+        );
+        assert_eq!(now["failed"], 0, "{now}");
+        internet.fault(&[fault, place, "--undo"]);
+        internet.wait_until_well(NEAR, 1).await;
+    }
+    let again = internet.try_fault(&["freeze", "mars"]);
+    assert_eq!(again.code, 1);
     assert!(
-        before.iter().filter(good).count() > 50,
-        "the near region answers: {before:?}"
+        again.err.contains("no node or region `mars`"),
+        "{}",
+        again.err
     );
-    let end = after.last().expect("clients asked on");
+    drained(&internet, NEAR, FAR).await;
+    killed_and_started_at_once(&internet).await;
+    thin_report(&internet);
+}
+
+/// A planned drain loses nothing, on any kind of connection.
+async fn drained(internet: &Internet, place: &str, then: &str) {
+    internet.fault(&["drain", place]);
+    seconds(1.0).await;
+    let episode = internet.episode();
+    report(&format!(
+        "anycast, drain of {place}: {} of {} requests failed.",
+        episode["failed"], episode["asked"]
+    ));
+    assert_eq!(episode["failed"], 0, "{episode}");
+    let ways = internet.status(NEAR)["ways"].clone();
+    let ways = ways.as_array().expect("a list");
+    assert!(
+        ways.iter()
+            .all(|way| way.as_str().is_some_and(|way| way.starts_with(then))),
+        "{ways:?}"
+    );
+    internet.fault(&["drain", place, "--undo"]);
+}
+
+/// Whoever is started before the watchdog would withdraw it is not announced before it is fit.
+async fn killed_and_started_at_once(internet: &Internet) {
+    internet.wait_until_well(NEAR, 1).await;
+    let node = format!("{NEAR}/a");
+    internet.fault(&["kill-node", &node, "--for", "300ms"]);
+    seconds(1.0).await;
+    internet.wait_until_well(NEAR, 1).await;
+    let back = internet.episode();
+    assert_eq!(back["undo"], true);
+    assert_eq!(back["transitions"], 1, "announced once: {back}");
+    // One connection may be made in the very moment in which the way changes back.
+    assert!(
+        back["failed"].as_u64().is_some_and(|failed| failed <= 3),
+        "{back}"
+    );
+}
+
+fn thin_report(internet: &Internet) {
+    let svg = internet.world().data().join("report.svg");
+    let svg = svg.display().to_string();
+    let said = internet.world().tidegate(&["lab", "report", "--svg", &svg]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    for column in ["DETECT", "DECIDE", "WITHDRAW", "CONVERGE", "LAST ERROR"] {
+        assert!(said.out.contains(column), "{}", said.out);
+    }
+    let svg = std::fs::read_to_string(svg).expect("it was drawn");
+    assert!(
+        svg.contains("blackhole us-east-1"),
+        "it tells of every fault"
+    );
+}
+
+#[tokio::test]
+async fn one_of_two_nodes_leaves_without_a_request_lost_and_sick_regions_stay() {
+    if cannot("drain of a node") {
+        return;
+    }
+    let internet = Internet::start(2, WORLD).await;
+    internet.wait_until_well(NEAR, 2).await;
+    let node = format!("{NEAR}/b");
+    drained(&internet, &node, &format!("{NEAR}/a")).await;
+    seconds(0.5).await;
+    internet.wait_until_well(NEAR, 2).await;
+
+    // If all are sick, withdrawing would help nobody.
+    internet.fault(&["sick-upstream", "all"]);
+    seconds(5.0).await;
+    let episode = internet.episode();
+    assert_ne!(episode["failed"], 0, "they are sick: {episode}");
+    for region in [NEAR, FAR, "ap-southeast-1"] {
+        let status = internet.status(region);
+        let ways = status["ways"].as_array().expect("a list");
+        let own = |way: &Value| way.as_str().is_some_and(|way| way.starts_with(region));
+        assert!(
+            ways.iter().all(own) && !ways.is_empty(),
+            "{region} stays announced: {status}"
+        );
+    }
+    internet.fault(&["sick-upstream", "all", "--undo"]);
+    internet.wait_until_well(NEAR, 2).await;
+}
+
+#[tokio::test]
+async fn nothing_is_left_of_a_world_whose_holder_was_killed() {
+    if cannot("`down` after kill -9") {
+        return;
+    }
+    let internet = Internet::start(1, WORLD).await;
+    let data = internet.world().data();
+    let state = std::fs::read(data.join("world.json")).expect("it is written down");
+    let state: Value = serde_json::from_slice(&state).expect("a JSON document");
+    let spaces: Vec<&str> = state["spaces"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
     assert_eq!(
-        end.outcome.as_deref(),
-        Ok(REGIONS[1]),
-        "{what}: the far region answers in the end"
+        spaces.len(),
+        9,
+        "a router, a machine and clients in each region"
     );
-    // Those that were begun just before are hit as well.
-    let all = before.into_iter().chain(after);
-    let failures: Vec<Asked> = all.filter(|asked| asked.outcome.is_err()).collect();
-    let last_failed = failures.last().map_or(Duration::ZERO, |failed| {
-        failed.begun.saturating_duration_since(at)
-    });
-    report(&format!(
-        "anycast, {what}: the last failed request began {} ms after it (goal: {} ms); {} requests failed, {} of them on kept connections.",
-        last_failed.as_millis(),
-        bound.as_millis(),
-        failures.len(),
-        failures.iter().filter(|failed| failed.kept).count(),
-    ));
-    // Four times the goal: this machine may be busy with other things.
-    let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
-    for error in failures
-        .iter()
-        .filter_map(|failed| failed.outcome.as_ref().err())
-    {
-        *kinds.entry(error).or_default() += 1;
-    }
-    assert!(
-        last_failed <= bound * 4,
-        "{what}: {last_failed:?}, {kinds:?}"
-    );
-    Some(Seen {
-        last_failed,
-        failures,
-    })
-}
-
-const QUARTER: Duration = Duration::from_millis(250);
-const WATCH: Duration = Duration::from_secs(3);
-
-#[test]
-fn a_region_whose_node_is_killed_loses_its_route_with_it() {
-    see("kill -9 of the region's node", QUARTER, WATCH, |net| {
-        net.signal("node-r0", "KILL");
-    });
-}
-
-#[test]
-fn a_region_whose_routing_daemon_is_killed_loses_its_route() {
-    see("kill -9 of the region's BIRD", QUARTER, WATCH, |net| {
-        net.signal("bird-r0", "KILL");
-    });
-}
-
-#[test]
-fn a_cut_link_is_seen_at_once() {
-    see("link cut", QUARTER, WATCH, Internet::cut_link);
-}
-
-#[test]
-fn a_silent_blackhole_is_seen_by_bfd() {
-    let seen = see(
-        "silent blackhole",
-        Duration::from_millis(500),
-        WATCH,
-        Internet::blackhole,
-    );
-    // If nobody lost anything, nothing was broken.
-    assert!(seen.is_none_or(|seen| seen.last_failed > Duration::ZERO));
-}
-
-#[test]
-fn a_frozen_node_is_withdrawn_by_its_watchdog() {
-    let two = Duration::from_secs(2);
-    let seen = see("node frozen", two, Duration::from_secs(10), |net| {
-        net.signal("node-r0", "STOP");
-    });
-    assert!(seen.is_none_or(|seen| seen.last_failed > Duration::ZERO));
-}
-
-#[test]
-fn a_node_that_thaws_is_announced_again() {
-    let _turn = TURN
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner);
-    if !can_have_internet() {
-        return;
-    }
-    let internet = Internet::start(WORLD);
-    let asking = internet.ask();
-    internet.signal("node-r0", "STOP");
-    std::thread::sleep(Duration::from_secs(4));
-    let thawed = Instant::now();
-    internet.signal("node-r0", "CONT");
-    std::thread::sleep(Duration::from_secs(6));
-    let asked = asking.end();
-    let frozen: Vec<_> = asked.iter().filter(|asked| asked.begun < thawed).collect();
-    let far = Ok(REGIONS[1].to_owned());
-    assert!(
-        frozen
-            .iter()
-            .rev()
-            .take(50)
-            .all(|asked| asked.outcome == far),
-        "withdrawn while it is frozen"
-    );
-    let fresh = asked.iter().rev().filter(|asked| !asked.kept).take(50);
-    let near = Ok(REGIONS[0].to_owned());
-    assert!(
-        fresh.into_iter().all(|asked| asked.outcome == near),
-        "announced after it: {:?}",
-        asked.last()
-    );
-    let back = asked
-        .iter()
-        .find(|asked| asked.begun >= thawed && asked.outcome == near);
-    let back = back.map(|asked| asked.begun.saturating_duration_since(thawed).as_millis());
-    report(&format!(
-        "anycast, node thawed: clients are back after {} ms.",
-        back.unwrap_or_default()
-    ));
-}
-
-#[test]
-fn a_node_that_is_restarted_at_once_is_not_announced_before_it_is_fit() {
-    let _turn = TURN
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner);
-    if !can_have_internet() {
-        return;
-    }
-    let mut internet = Internet::start(WORLD);
-    let asking = internet.ask();
-    internet.signal("node-r0", "KILL");
-    // Sooner than the watchdog would withdraw it.
-    std::thread::sleep(Duration::from_millis(300));
-    let restarted = Instant::now();
-    internet.start_node(0);
-    std::thread::sleep(Duration::from_secs(8));
-    let asked = asking.end();
-    let answered = |by: &str| {
-        asked
-            .iter()
-            .filter(|asked| asked.begun >= restarted && !asked.kept)
-            .filter(|asked| asked.outcome.as_deref() == Ok(by))
-            .map(|asked| asked.begun)
-            .collect::<Vec<_>>()
+    let pids = || -> Vec<String> {
+        let running = |space: &&str| tool("ip", &["netns", "pids", space]).out;
+        let all: Vec<String> = spaces.iter().map(running).collect();
+        all.iter()
+            .flat_map(|pids| pids.split_whitespace())
+            .map(str::to_owned)
+            .collect()
     };
-    let (near, far) = (answered(REGIONS[0]), answered(REGIONS[1]));
-    let first = near.first().expect("it comes back");
-    // Requests that were begun while the route changed may arrive at either.
-    let again = far.last().map_or(Duration::ZERO, |last| {
-        last.saturating_duration_since(*first)
-    });
-    assert!(
-        again < Duration::from_millis(100),
-        "announced, withdrawn and announced: {again:?}"
-    );
-    let last = asked.iter().rev().find(|asked| !asked.kept);
-    let last = last.expect("clients asked on");
-    assert_eq!(last.outcome.as_deref(), Ok(REGIONS[0]), "it comes back");
-}
-
-#[test]
-fn a_drained_region_loses_no_request() {
-    let seen = see("planned drain", QUARTER, WATCH, Internet::drain);
-    let Some(seen) = seen else { return };
-    // A connection that is being made in the very moment in which the route changes is reset;
-    // clients may repeat such a request, and none that was kept may be lost.
-    assert!(
-        seen.failures.iter().all(|failed| !failed.kept),
-        "{:?}",
-        seen.failures
-    );
-    assert!(seen.failures.len() <= 1, "{:?}", seen.failures);
+    let before = pids();
+    assert!(before.len() >= 3 * 6, "{before:?}");
+    // Frozen, it would not even notice that it shall end.
+    internet.fault(&["freeze", NEAR]);
+    tool("kill", &["-KILL", &internet.world().pid().to_string()]);
+    let down = tidegate(&["down", "--data", &data.display().to_string()]);
+    assert_eq!(down.code, 0, "{}{}", down.out, down.err);
+    for space in spaces {
+        assert!(
+            !std::path::Path::new("/run/netns").join(space).exists(),
+            "{space} is left"
+        );
+    }
+    let alive = |pid: &&String| std::path::Path::new("/proc").join(pid).exists();
+    assert_eq!(before.iter().filter(alive).count(), 0, "processes are left");
 }
 
 #[test]

@@ -20,7 +20,7 @@ mod world;
 pub use client::{Answer, Client, Load, Outcome, Tally, answer_of, raw};
 pub use config::{Ports, RegionText, WorldText};
 pub use dynamo::{Caller, Dynamo};
-pub use internet::{Asked, Asking, Internet, REGIONS, can_have_internet};
+pub use internet::{Internet, can_have_internet};
 pub use issuer::{Issuer, SigningKey};
 pub use node::Node;
 pub use oracle::{Oracle, Says};

@@ -7,9 +7,9 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
-use tokio::process::Command;
+use tokio::io::AsyncWriteExt;
 
-use crate::world::Process;
+use crate::process::Process;
 
 /// Why a process could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -45,9 +45,8 @@ impl Child {
             .append(true)
             .open(log)
             .map_err(failed)?;
-        let mut command = Command::new(program);
+        let mut command = process.command(program);
         command
-            .args(&process.args)
             .stdin(Stdio::piped())
             .stdout(log.try_clone().map_err(failed)?)
             .stderr(log)
@@ -70,6 +69,17 @@ impl Child {
     /// How it ended, if it has.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().ok().flatten()
+    }
+
+    /// Says a line to it, by its standard input.
+    ///
+    /// # Errors
+    /// If it is gone.
+    pub async fn tell(&mut self, line: &str) -> io::Result<()> {
+        let stdin = self.child.stdin.as_mut();
+        let stdin = stdin.ok_or_else(|| io::Error::from(io::ErrorKind::BrokenPipe))?;
+        stdin.write_all(format!("{line}\n").as_bytes()).await?;
+        stdin.flush().await
     }
 
     /// Asks it to end, and waits; makes it end if it takes too long.
@@ -108,6 +118,14 @@ pub fn terminate(process: u32) {
 pub fn kill(process: u32) {
     if let Some(pid) = pid(process) {
         let _gone = kill_process(pid, Signal::KILL);
+    }
+}
+
+/// Stops a process from running, or lets it run on.
+pub fn freeze(process: u32, frozen: bool) {
+    if let Some(pid) = pid(process) {
+        let signal = if frozen { Signal::STOP } else { Signal::CONT };
+        let _gone = kill_process(pid, signal);
     }
 }
 

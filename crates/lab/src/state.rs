@@ -24,6 +24,9 @@ pub struct State {
     pub doors: BTreeMap<NodeId, BTreeMap<String, SocketAddr>>,
     /// Where clients near each region come in.
     pub fronts: BTreeMap<RegionId, SocketAddr>,
+    /// Network namespaces, written down before they are made.
+    #[serde(default)]
+    pub spaces: Vec<String>,
 }
 
 /// One process.

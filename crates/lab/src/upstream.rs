@@ -1,8 +1,10 @@
-//! A small service to stand behind the gateway: it answers every request with what it saw.
+//! A small service to stand behind the gateway: it answers every request with what it saw. It may be
+//! told to be slow or sick.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -12,26 +14,65 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+/// How a service behaves.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum Behaviour {
+    /// It answers at once.
+    #[default]
+    Well,
+    /// It answers every request late.
+    Slow(Duration),
+    /// It answers every request with an error.
+    Sick,
+}
+
+/// The longest that a service is told to take.
+const SLOW_MAX: Duration = Duration::from_secs(600);
+
+impl Behaviour {
+    /// Reads what a service is told: `well`, `sick` or `slow MILLISECONDS`. `None` for anything else.
+    #[must_use]
+    pub fn read(line: &str) -> Option<Self> {
+        match line.trim().split_once(' ') {
+            None if line.trim() == "well" => Some(Self::Well),
+            None if line.trim() == "sick" => Some(Self::Sick),
+            Some(("slow", ms)) => {
+                let slow = Duration::from_millis(ms.parse().ok()?);
+                Some(Self::Slow(slow.min(SLOW_MAX)))
+            }
+            _ => None,
+        }
+    }
+}
 
 /// Serves until the process ends. `/healthz` answers `ok`, everything else a JSON object about the
 /// request.
 ///
 /// # Errors
 /// If the address cannot be listened on.
-pub async fn serve(addr: SocketAddr, name: String) -> Result<(), String> {
+pub async fn serve(
+    addr: SocketAddr,
+    name: String,
+    behaviour: watch::Receiver<Behaviour>,
+) -> Result<(), String> {
     let listener = TcpListener::bind(addr)
         .await
         .map_err(|error| format!("the demo service cannot listen on {addr}: {error}"))?;
     let name: Arc<str> = name.into();
     loop {
         let Ok((stream, _)) = listener.accept().await else {
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
         let _best_effort = stream.set_nodelay(true);
-        let name = Arc::clone(&name);
+        let (name, behaviour) = (Arc::clone(&name), behaviour.clone());
         tokio::spawn(async move {
-            let service = service_fn(|request| answer(request, Arc::clone(&name)));
+            let service = service_fn(|request| {
+                let now = *behaviour.borrow();
+                answer(request, Arc::clone(&name), now)
+            });
             // A connection that breaks is the gateway's to notice.
             let _broken = http1::Builder::new()
                 .serve_connection(TokioIo::new(stream), service)
@@ -43,7 +84,17 @@ pub async fn serve(addr: SocketAddr, name: String) -> Result<(), String> {
 async fn answer(
     request: Request<Incoming>,
     name: Arc<str>,
+    behaviour: Behaviour,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
+    match behaviour {
+        Behaviour::Well => {}
+        Behaviour::Slow(by) => tokio::time::sleep(by).await,
+        Behaviour::Sick => {
+            let mut response = Response::new(Full::from("told to be sick\n"));
+            *response.status_mut() = http::StatusCode::SERVICE_UNAVAILABLE;
+            return Ok(response);
+        }
+    }
     if request.uri().path() == "/healthz" {
         return Ok(Response::new(Full::from("ok\n")));
     }
@@ -74,4 +125,22 @@ async fn answer(
         http::HeaderValue::from_static("application/json"),
     );
     Ok(response)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_does_what_it_is_told_and_nothing_else() {
+        assert_eq!(Behaviour::read("well\n"), Some(Behaviour::Well));
+        assert_eq!(Behaviour::read("sick"), Some(Behaviour::Sick));
+        let slow = Behaviour::Slow(Duration::from_secs(2));
+        assert_eq!(Behaviour::read("slow 2000"), Some(slow));
+        let longest = Behaviour::Slow(SLOW_MAX);
+        assert_eq!(Behaviour::read("slow 99999999999"), Some(longest));
+        for other in ["", "slow", "slow down", "well done", "slow -1"] {
+            assert_eq!(Behaviour::read(other), None, "{other}");
+        }
+    }
 }

@@ -8,6 +8,7 @@ use tidegate_config::{AnycastSpec, Loaded, LoadedRegion};
 use tidegate_model::{NodeId, RegionId};
 
 use crate::director::{DirectorPlan, Front};
+use crate::process::Process;
 
 /// Why a world cannot be started.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -49,15 +50,6 @@ pub enum WorldError {
         /// Where.
         at: String,
     },
-}
-
-/// One process of a world.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Process {
-    /// What it is called, and what its log is named after.
-    pub name: String,
-    /// Its arguments.
-    pub args: Vec<String>,
 }
 
 /// The processes that make a world, and where they are found.
@@ -142,17 +134,7 @@ impl World {
     fn add_upstreams(&mut self, region: &LoadedRegion) -> Result<(), WorldError> {
         for (upstream, endpoints) in &region.spec.upstreams {
             for (i, endpoint) in endpoints.value.iter().enumerate() {
-                let at = endpoint.value.to_string();
-                let addr = at
-                    .parse::<SocketAddr>()
-                    .ok()
-                    .filter(|addr| addr.ip().is_loopback());
-                let elsewhere = || WorldError::Elsewhere {
-                    upstream: upstream.clone(),
-                    region: region.id.clone(),
-                    at,
-                };
-                let addr = addr.ok_or_else(elsewhere)?;
+                let addr = on_this_machine(&endpoint.value, upstream, &region.id)?;
                 let name = format!("{upstream}-{}.{}", i + 1, region.id);
                 self.addresses
                     .push((format!("the demo service {name}"), addr, false));
@@ -164,10 +146,8 @@ impl World {
                     "--name",
                     &name,
                 ];
-                self.upstreams.push(Process {
-                    args: args.map(str::to_owned).into(),
-                    name,
-                });
+                self.upstreams
+                    .push(Process::own(&name, args.map(str::to_owned).into()));
             }
         }
         Ok(())
@@ -241,7 +221,7 @@ impl World {
         self.admins.insert(id.clone(), admin);
         self.doors.insert(id.clone(), doors);
         let name = format!("{}.{}", id.region, id.name());
-        self.nodes.push((id, Process { name, args }));
+        self.nodes.push((id, Process::own(&name, args)));
     }
 
     /// Sees to it that all addresses are free, before anything is started.
@@ -285,8 +265,24 @@ fn plain_door(region: &LoadedRegion) -> Option<String> {
         .map(|(name, _)| name.clone())
 }
 
+/// Where a demo service stands in for an upstream.
+pub(crate) fn on_this_machine(
+    endpoint: &impl ToString,
+    upstream: &str,
+    region: &RegionId,
+) -> Result<SocketAddr, WorldError> {
+    let at = endpoint.to_string();
+    let addr = at.parse::<SocketAddr>().ok();
+    addr.filter(|addr| addr.ip().is_loopback())
+        .ok_or_else(|| WorldError::Elsewhere {
+            upstream: upstream.to_owned(),
+            region: region.clone(),
+            at,
+        })
+}
+
 /// A port that is free at the moment.
-fn free_tcp() -> SocketAddr {
+pub(crate) fn free_tcp() -> SocketAddr {
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
     TcpListener::bind(any)
         .and_then(|listener| listener.local_addr())

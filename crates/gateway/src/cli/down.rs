@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use tidegate_lab::internet::Spaces;
 use tidegate_lab::{State, kill, terminate};
 
 use super::{Outcome, block_on};
@@ -54,5 +55,7 @@ pub(crate) async fn end(data: &Path, state: &State) {
         }
     }
     running().for_each(|member| kill(member.pid));
+    // Routing daemons outlive whoever started them, and namespaces everybody.
+    Spaces(state.spaces.clone()).remove();
     State::remove(data);
 }

@@ -1,11 +1,15 @@
-//! `tidegate lab`: break and mend a world that `up` started.
+//! `tidegate lab`: break and mend a world that `up` started, and see what came of it.
 
-use std::net::SocketAddr;
+mod fault;
+mod parts;
+mod report;
+mod status;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use hyper::Method;
-use tidegate_lab::{State, director, upstream};
+use tidegate_lab::State;
 use tidegate_model::RegionId;
 
 use super::client::{ask, world};
@@ -27,25 +31,16 @@ enum Command {
     Cut(Link),
     /// Mend them.
     Heal(Link),
-    /// The stand-in for anycast; `up` starts it.
-    #[command(hide = true)]
-    Director {
-        /// Its plan, as JSON.
-        #[arg(long)]
-        plan: PathBuf,
-        #[arg(long)]
-        lifeline: bool,
-    },
-    /// A stand-in for a service; `up` starts it.
-    #[command(hide = true)]
-    Upstream {
-        #[arg(long)]
-        listen: SocketAddr,
-        #[arg(long)]
-        name: String,
-        #[arg(long)]
-        lifeline: bool,
-    },
+    /// Break something in a world of `up --anycast`, and write down when; or undo it.
+    Fault(fault::Args),
+    /// Show ways, faults and requests of the last second in a world of `up --anycast`.
+    Status(status::Args),
+    /// Tell what each fault did: when it was noticed, when routers agreed, which requests failed.
+    Report(report::Args),
+    /// Ask an address without end, and write down what comes of each request.
+    Probe(parts::Probe),
+    #[command(flatten)]
+    Part(parts::Part),
 }
 
 #[derive(Debug, clap::Args)]
@@ -74,17 +69,11 @@ pub(crate) fn run(args: Args) -> Outcome {
         Command::Start(victim) => order(&victim.data, &format!("start {}", victim.name)),
         Command::Cut(link) => block_on(set_cut(&link, true)),
         Command::Heal(link) => block_on(set_cut(&link, false)),
-        Command::Director { plan, lifeline } => {
-            let text = std::fs::read(&plan)
-                .map_err(|error| format!("{} cannot be read: {error}", plan.display()))?;
-            let plan = serde_json::from_slice(&text).map_err(|error| error.to_string())?;
-            block_on(until_alone(lifeline, director::serve(plan)))
-        }
-        Command::Upstream {
-            listen,
-            name,
-            lifeline,
-        } => block_on(until_alone(lifeline, upstream::serve(listen, name))),
+        Command::Fault(args) => fault::run(&args),
+        Command::Status(args) => status::run(&args),
+        Command::Report(args) => report::run(&args),
+        Command::Probe(probe) => parts::probe(probe),
+        Command::Part(part) => parts::run(part),
     }
 }
 
@@ -146,24 +135,4 @@ async fn set_cut(link: &Link, cut: bool) -> Outcome {
     let what = if cut { "cut off" } else { "connected again" };
     anstream::println!("{} is {what} ({told} links changed).", link.region);
     Ok(ExitCode::SUCCESS)
-}
-
-/// Runs a stand-in until whoever started it is gone.
-async fn until_alone(lifeline: bool, task: impl Future<Output = Result<(), String>>) -> Outcome {
-    let alone = async {
-        if lifeline {
-            let mut stdin = tokio::io::stdin();
-            let mut byte = [0];
-            while tokio::io::AsyncReadExt::read(&mut stdin, &mut byte)
-                .await
-                .is_ok_and(|n| n > 0)
-            {}
-        } else {
-            std::future::pending::<()>().await;
-        }
-    };
-    tokio::select! {
-        ended = task => ended.map(|()| ExitCode::SUCCESS),
-        () = alone => Ok(ExitCode::SUCCESS),
-    }
 }
