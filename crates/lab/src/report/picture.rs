@@ -12,7 +12,10 @@ use crate::timeline::{Asked, How};
 const WIDTH: f64 = 1_120.0;
 const LEFT: f64 = 190.0;
 const RIGHT: f64 = 24.0;
-const HEAD: f64 = 74.0;
+const HEAD: f64 = 84.0;
+/// Rows of labels above the lanes, and how high one is.
+const ROWS: usize = 4;
+const ROW: f64 = 13.0;
 const LANE: f64 = 18.0;
 const FOOT: f64 = 46.0;
 const TITLE: f64 = 74.0;
@@ -225,24 +228,37 @@ impl Panel<'_> {
             .filter_map(|(name, at, colour)| Some((name, at?, colour)));
         let mut moments: Vec<_> = moments.filter(|(_, at, _)| *at <= self.to).collect();
         moments.sort_by_key(|(_, at, _)| *at);
-        let mut ends = [f64::MIN; 3];
-        for (name, at, colour) in moments {
-            let words = format!("{name} {}", spelled(at));
+        let mut ends = [f64::MIN; ROWS];
+        for (words, at, colour) in joined(&moments) {
             let x = self.x(episode.at + at);
             let length = 6.4 * words.len() as f64;
             let start = x.min(WIDTH - RIGHT - length);
-            let row = ends
-                .iter()
-                .position(|end| *end < start)
-                .unwrap_or(ends.len() - 1);
+            let free = ends.iter().position(|end| *end < start);
+            let row = free.unwrap_or(ends.len() - 1);
             ends[row] = start + length + 8.0;
-            let y = 38.0 + 13.0 * row as f64;
+            let y = 38.0 + ROW * row as f64;
             group = group
                 .add(line(x, y + 2.0, x, self.bottom(), colour).set("stroke-dasharray", "4 3"))
                 .add(text(start + 3.0, y, 11, colour, &words));
         }
         group
     }
+}
+
+/// Moments that are spelled the same have one label.
+fn joined(moments: &[(&str, u64, &'static str)]) -> Vec<(String, u64, &'static str)> {
+    let mut labels: Vec<(String, u64, &'static str)> = Vec::new();
+    let alike = |a: u64, b: u64| spelled(a) == spelled(b);
+    for group in moments.chunk_by(|(_, a, _), (_, b, _)| alike(*a, *b)) {
+        let (_, at, colour) = group[group.len() - 1];
+        let names: Vec<&str> = group.iter().map(|(name, ..)| *name).collect();
+        let words = match at {
+            0 => names.join(", "),
+            at => format!("{} {}", names.join(", "), spelled(at)),
+        };
+        labels.push((words, at, colour));
+    }
+    labels
 }
 
 /// How far ticks are apart: some ten of them.
@@ -319,7 +335,6 @@ mod tests {
             "{drawn}"
         );
         assert!(drawn.contains("last error 4.0 ms"), "{drawn}");
-        // Two that failed, and one in the legend.
         assert_eq!(drawn.matches("<circle").filter(|_| true).count() - 3, 3);
         assert_eq!(drawn.matches(&format!("r=\"3.4\"")).count(), 2);
     }

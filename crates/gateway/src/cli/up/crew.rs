@@ -275,19 +275,32 @@ impl Crew {
         }
     }
 
-    /// Nodes first, so that they can say goodbye; then what they stood on.
+    /// Whatever asks nodes first, then nodes, so that they can say goodbye; then what they stood on.
     pub(super) async fn stop_all(&mut self) {
-        let nodes: Vec<String> = self
+        let is_node = |name: &str| self.cast.nodes.iter().any(|(_, node)| node == name);
+        let order: Vec<&str> = self
             .cast
-            .nodes
+            .processes
             .iter()
-            .map(|(_, process)| process.clone())
+            .map(|p| p.name.as_str())
             .collect();
-        let (first, then): (Vec<Child>, Vec<Child>) = self
-            .children
-            .drain(..)
-            .partition(|child| nodes.contains(&child.name));
-        for group in [first, then] {
+        let first = order
+            .iter()
+            .position(|name| is_node(name))
+            .unwrap_or_default();
+        let group = |child: &Child| {
+            let place = order.iter().position(|name| *name == child.name);
+            match place {
+                _ if is_node(&child.name) => 1,
+                Some(place) if place > first => 0,
+                _ => 2,
+            }
+        };
+        let mut groups: [Vec<Child>; 3] = Default::default();
+        for child in self.children.drain(..) {
+            groups[group(&child)].push(child);
+        }
+        for group in groups {
             let stopping = group
                 .into_iter()
                 .map(|child| tokio::spawn(child.stop(STOP_PATIENCE)));
