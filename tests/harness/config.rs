@@ -2,16 +2,23 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Hands out ports that are free at the moment, and none twice.
+///
+/// They lie below those that Linux gives to outgoing connections (32768 and up): a port that is free
+/// now is not taken by another test's client before a server has it.
 #[derive(Debug, Default)]
 pub struct Ports {
     held: Vec<TcpListener>,
 }
 
-/// Ports that were handed out in this process, so that worlds one after the other do not meet.
-static HANDED_OUT: Mutex<Vec<u16>> = Mutex::new(Vec::new());
+const FIRST_PORT: u32 = 10_000;
+const PORTS: u32 = 22_000;
+
+/// How many ports were handed out or found taken in this process, so that worlds one after the other
+/// do not meet.
+static TRIED: AtomicU32 = AtomicU32::new(0);
 
 impl Ports {
     /// A free port on loopback.
@@ -19,21 +26,19 @@ impl Ports {
     /// # Panics
     /// If the machine has none.
     pub fn take(&mut self) -> SocketAddr {
-        loop {
-            let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-            let addr = listener
-                .local_addr()
-                .expect("a bound socket has an address");
-            let mut handed_out = HANDED_OUT
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner);
-            // Held until all are chosen, so that the system does not offer the same again.
-            self.held.push(listener);
-            if !handed_out.contains(&addr.port()) {
-                handed_out.push(addr.port());
+        // Test programs that run at once begin at different places.
+        let begin = std::process::id().wrapping_mul(977);
+        for _ in 0..PORTS {
+            let nth = begin.wrapping_add(TRIED.fetch_add(1, Ordering::Relaxed));
+            let port = u16::try_from(FIRST_PORT + nth % PORTS).expect("below 65,536");
+            let addr = SocketAddr::from(([127, 0, 0, 1], port));
+            if let Ok(listener) = TcpListener::bind(addr) {
+                // Held until all are chosen: others see that it is taken.
+                self.held.push(listener);
                 return addr;
             }
         }
+        panic!("no port of {FIRST_PORT} to {} is free", FIRST_PORT + PORTS);
     }
 }
 

@@ -202,7 +202,7 @@ pub(crate) fn rotated(
     let text = Minted::again(env, stored.record.kid, &mut tidegate_runtime::fill).text;
     let key = KeyText::parse(text.reveal()).expect("a key that was just made");
     let secret = KeySecret {
-        made_unix_secs: now.unix_secs(),
+        made_unix_secs: stored.record.next_secret_unix_secs(now),
         digest: pepper.digest(&key),
         kid: stored.record.kid,
         previous_until_unix_secs: now.unix_secs().saturating_add(overlap_secs),

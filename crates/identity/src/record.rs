@@ -56,6 +56,9 @@ pub struct Retiring {
     /// Its digest.
     #[serde(with = "hex")]
     pub digest: SecretDigest,
+    /// When the newest was made that takes its place, in seconds since the Unix epoch.
+    #[serde(default)]
+    pub replaced_unix_secs: u64,
     /// From when on it is refused, in seconds since the Unix epoch.
     pub until_unix_secs: u64,
 }
@@ -103,11 +106,20 @@ impl KeyRecord {
         for secret in secrets {
             self.retiring = Some(Retiring {
                 digest: self.digest,
+                replaced_unix_secs: secret.made_unix_secs,
                 until_unix_secs: secret.previous_until_unix_secs,
             });
             self.digest = secret.digest;
         }
         self
+    }
+
+    /// When a further secret is made: now, but after the one that it follows, should both be made in
+    /// one second or by clocks that differ. The newest is told by that time.
+    #[must_use]
+    pub fn next_secret_unix_secs(&self, now: Wall) -> u64 {
+        let newest = self.retiring.map_or(0, |old| old.replaced_unix_secs);
+        now.unix_secs().max(newest.saturating_add(1))
     }
 
     /// Digests of the secrets that open the key now.
@@ -291,6 +303,19 @@ mod tests {
         let twice = record.clone().with_secrets([third, second]);
         assert_eq!(open(&twice, 39), [3, 2], "whatever their order");
         assert_eq!(twice, record.with_secrets([second, third]));
+    }
+
+    #[test]
+    fn of_two_secrets_made_in_one_second_the_later_is_the_newest() {
+        let now = Wall::from_unix_secs(10);
+        let record = KeyRecord::new(kid(), [1; 32], "acme", 10);
+        // Digests are random: the later may be the smaller.
+        let second = secret(9, record.next_secret_unix_secs(now), 50);
+        let known = record.clone().with_secrets([second]);
+        let third = secret(2, known.next_secret_unix_secs(now), 11);
+        let twice = record.with_secrets([third, second]);
+        assert_eq!(open(&twice, 10), [2, 9]);
+        assert_eq!(open(&twice, 11), [2]);
     }
 
     #[test]
