@@ -40,7 +40,7 @@ impl Internet {
     pub async fn start(nodes: usize, world: &str) -> Self {
         let mut text = WorldText::three_regions(nodes, world);
         for region in &mut text.regions {
-            region.more = "drain: { settle: 500ms, grace: 500ms, timeout: 5s }\n".to_owned();
+            region.more = "drain: { settle: 500ms, grace: 500ms, timeout: 2s }\n".to_owned();
         }
         let flags = ["--anycast", "--probe-every", "20ms"];
         Self {

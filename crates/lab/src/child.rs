@@ -84,6 +84,8 @@ impl Child {
 
     /// Asks it to end, and waits; makes it end if it takes too long.
     pub async fn stop(mut self, patience: Duration) {
+        // Its lifeline is held until it is gone: the end of it would be a second order.
+        let _lifeline = self.child.stdin.take();
         if let Some(pid) = self.pid() {
             terminate(pid);
         }

@@ -57,7 +57,8 @@ pub struct Episode {
 #[must_use]
 pub fn episodes(evidence: &Evidence) -> Vec<Episode> {
     let marks = &evidence.marks;
-    let last = evidence.asked.iter().map(Asked::end).max();
+    // The last request is within the last episode.
+    let last = evidence.asked.iter().map(|asked| asked.end() + 1).max();
     let ends = marks.iter().skip(1).map(|mark| mark.at);
     let ends = ends.chain([last.unwrap_or_default()]);
     marks
@@ -84,12 +85,8 @@ impl Evidence {
         };
         let forwards = self.routers.iter().flatten();
         let forwards = forwards.filter(|sign| sign.told == Told::Forwards && within(sign.at));
-        // Requests that were under way are hit as well.
-        let asked = || {
-            self.asked
-                .iter()
-                .filter(|asked| asked.at < until && asked.end() >= mark.at)
-        };
+        // Requests that were under way are hit as well; one that fails is blamed on what was done last.
+        let asked = || self.asked.iter().filter(|asked| within(asked.end()));
         let failed: Vec<&Asked> = asked().filter(|asked| asked.error.is_some()).collect();
         let decide_us = first(|told| matches!(told, Told::Decided(_) | Told::WatchdogWithdrew));
         let withdraw_us = first(|told| matches!(told, Told::Way(..)));
@@ -210,6 +207,7 @@ pub(super) mod tests {
                 asked(SECOND + 4_000, 300, How::Fresh, false),
                 asked(SECOND + 24_000, 300, How::Fresh, true),
                 asked(2 * SECOND + 4_000, 300, How::Fresh, true),
+                asked(3 * SECOND, 300, How::Fresh, true),
             ],
             routers: vec![near, far],
             machines: vec![
