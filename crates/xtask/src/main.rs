@@ -1,9 +1,9 @@
-//! Chores: `cargo xtask test`, `tidy`, `accuracy`, `sync-volume`, `anycast` and `bench`.
+//! Chores: `cargo xtask test`, `tidy`, `accuracy`, `sync-volume`, `failover` and `bench`.
 
 mod accuracy;
-mod anycast;
 mod bench;
 mod command;
+mod failover;
 mod sync_volume;
 mod test;
 mod tidy;
@@ -24,7 +24,7 @@ enum Chore {
     /// Measure how far limits are off, on traffic of every kind, in a simulated world.
     Accuracy(accuracy::Args),
     /// Measure how long failover takes through real routers.
-    Anycast(anycast::Args),
+    Failover(failover::Args),
     /// Measure how many bytes limits cost between nodes, in a simulated world with a million keys.
     SyncVolume(sync_volume::Args),
     /// Measure CPU per request beside nginx.
@@ -36,7 +36,7 @@ fn main() -> ExitCode {
         Chore::Test(args) => test::run(&root(), &args),
         Chore::Tidy => tidy::run(&root()),
         Chore::Accuracy(args) => accuracy::run(&root(), &args),
-        Chore::Anycast(args) => anycast::run(&root(), &args),
+        Chore::Failover(args) => failover::run(&root(), &args),
         Chore::SyncVolume(args) => sync_volume::run(&root(), &args),
         Chore::Bench(args) => bench::run(&root(), &args),
     };
