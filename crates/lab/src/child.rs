@@ -87,6 +87,8 @@ impl Child {
         // Its lifeline is held until it is gone: the end of it would be a second order.
         let _lifeline = self.child.stdin.take();
         if let Some(pid) = self.pid() {
+            // One that was frozen on purpose hears nothing.
+            freeze(pid, false);
             terminate(pid);
         }
         if tokio::time::timeout(patience, self.child.wait())

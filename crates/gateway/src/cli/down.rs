@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use tidegate_lab::internet::Spaces;
-use tidegate_lab::{State, kill, terminate};
+use tidegate_lab::{State, freeze, kill, terminate};
 
 use super::{Outcome, block_on};
 
@@ -51,7 +51,10 @@ pub(crate) async fn end(data: &Path, state: &State) {
         // Without the one that holds them, the others end by themselves; those that were frozen do
         // not.
         if !state.supervisor.runs() {
-            running().for_each(|member| terminate(member.pid));
+            running().for_each(|member| {
+                freeze(member.pid, false);
+                terminate(member.pid);
+            });
         }
     }
     running().for_each(|member| kill(member.pid));
