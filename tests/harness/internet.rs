@@ -102,24 +102,37 @@ impl Internet {
     /// # Panics
     /// If that takes longer than 30 seconds.
     pub async fn wait_until_well(&self, region: &str, nodes: usize) {
+        let own = format!("{region}/");
+        self.wait_until_served(region, region, |ways| {
+            ways.len() == nodes && ways.iter().all(|way| way.starts_with(&own))
+        })
+        .await;
+    }
+
+    /// Waits until all that clients near a region got within a second are answers of nodes in `by`,
+    /// and its router sends packets where it shall.
+    ///
+    /// # Panics
+    /// If that takes longer than 30 seconds.
+    pub async fn wait_until_served(&self, region: &str, by: &str, ways: impl Fn(&[&str]) -> bool) {
         let begun = Instant::now();
         loop {
             let status = self.status(region);
-            let own = |list: &Value| {
-                let list = list.as_array().expect("a list");
-                let own = |name: &&Value| name.as_str().is_some_and(|n| n.starts_with(region));
-                list.iter().filter(own).count() == list.len() && !list.is_empty()
-            };
-            let ways = status["ways"].as_array().map_or(0, Vec::len);
-            if ways == nodes && own(&status["ways"]) && own(&status["by"]) && status["failed"] == 0
-            {
+            let answered = names(&status["by"]);
+            let all_by = answered.iter().all(|node| node.starts_with(by)) && !answered.is_empty();
+            if ways(&names(&status["ways"])) && all_by && status["failed"] == 0 {
                 return;
             }
             assert!(
                 begun.elapsed() < Duration::from_secs(30),
-                "{region} is not well: {status}"
+                "{region} is not served by {by}: {status}"
             );
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
     }
+}
+
+fn names(list: &Value) -> Vec<&str> {
+    let list = list.as_array().expect("a list");
+    list.iter().filter_map(Value::as_str).collect()
 }
