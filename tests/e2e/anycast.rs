@@ -1,6 +1,6 @@
-//! Failover by real routers, in the small internet of `tidegate up --anycast`: three regions announce
-//! one address through BIRD, and clients never stop asking. Root only. Bounds here are loose, for
-//! busy machines; `crates/lab/FAILOVER.md` has the figures.
+//! Failover by real routers, in the small internet of `tidegate up --anycast`: three regions
+//! announce one address through BIRD, and clients never stop asking. Root only. Bounds here are
+//! loose, for busy machines; `crates/lab/FAILOVER.md` has the figures.
 
 use std::time::Duration;
 

@@ -2,9 +2,9 @@
 //! clients nearby; the anycast address on every machine, told to the router by BIRD; lines between
 //! routers, as long as on the globe if that is wished.
 //!
-//! [`Topology`] says what there is, [`Fault`] what can be broken; both only decide. [`Spaces`] makes
-//! and removes it, [`relay`] is a long line, [`Bridge`] lets commands outside reach admin doors
-//! inside.
+//! [`Topology`] says what there is, [`Fault`] what can be broken; both only decide. [`Spaces`]
+//! makes and removes it, [`relay`] is a long line, [`Bridge`] lets commands outside reach admin
+//! doors inside.
 
 pub mod relay;
 

@@ -6,8 +6,8 @@
 //! commands find them. Production never needs any of this.
 //!
 //! [`internet`] is a world of network namespaces with real routers instead of the director. In it
-//! [`probe`] never stops asking, [`timeline`] is what happened when, and [`report`] what came of each
-//! fault.
+//! [`probe`] never stops asking, [`timeline`] is what happened when, and [`report`] what came of
+//! each fault.
 
 pub mod director;
 pub mod internet;

@@ -1,5 +1,5 @@
-//! A small service to stand behind the gateway: it answers every request with what it saw. It may be
-//! told to be slow or sick.
+//! A small service to stand behind the gateway: it answers every request with what it saw. It may
+//! be told to be slow or sick.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -32,7 +32,8 @@ pub enum Behaviour {
 const SLOW_MAX: Duration = Duration::from_secs(600);
 
 impl Behaviour {
-    /// Reads what a service is told: `well`, `sick` or `slow MILLISECONDS`. `None` for anything else.
+    /// Reads what a service is told: `well`, `sick` or `slow MILLISECONDS`. `None` for anything
+    /// else.
     #[must_use]
     pub fn read(line: &str) -> Option<Self> {
         match line.trim().split_once(' ') {

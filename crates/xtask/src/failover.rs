@@ -1,6 +1,6 @@
 //! `cargo xtask failover`: how long failover takes through real routers. Each fault is played so
-//! many times in the small internet of `tidegate up --anycast`, and `tidegate lab report` tells what
-//! clients saw.
+//! many times in the small internet of `tidegate up --anycast`, and `tidegate lab report` tells
+//! what clients saw.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

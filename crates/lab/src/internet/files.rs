@@ -65,8 +65,8 @@ pub fn region_file(
     replace(&text, "anycast", &bird, &file)
 }
 
-/// Doors of a node: all on the anycast address. The first without TLS is at 80, the first with it at
-/// 443, others keep their ports.
+/// Doors of a node: all on the anycast address. The first without TLS is at 80, the first with it
+/// at 443, others keep their ports.
 fn doors(region: &LoadedRegion) -> String {
     let (mut plain, mut secure) = (Some(80), Some(443));
     let door = |(name, spec): (

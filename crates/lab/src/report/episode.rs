@@ -85,7 +85,8 @@ impl Evidence {
         };
         let forwards = self.routers.iter().flatten();
         let forwards = forwards.filter(|sign| sign.told == Told::Forwards && within(sign.at));
-        // Requests that were under way are hit as well; one that fails is blamed on what was done last.
+        // Requests that were under way are hit as well; one that fails is blamed on what was done
+        // last.
         let asked = || self.asked.iter().filter(|asked| within(asked.end()));
         let failed: Vec<&Asked> = asked().filter(|asked| asked.error.is_some()).collect();
         let decide_us = first(|told| matches!(told, Told::Decided(_) | Told::WatchdogWithdrew));

@@ -275,7 +275,7 @@ impl Crew {
         }
     }
 
-    /// Whatever asks nodes first, then nodes, so that they can say goodbye; then what they stood on.
+    /// Who asks nodes first, then nodes, so that they can say goodbye; then what they stand on.
     pub(super) async fn stop_all(&mut self) {
         let is_node = |name: &str| self.cast.nodes.iter().any(|(_, node)| node == name);
         let order: Vec<&str> = self
