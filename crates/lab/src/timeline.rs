@@ -16,6 +16,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The time, in microseconds since 1970.
 #[must_use]
+#[expect(clippy::disallowed_methods, reason = "logs of others go by this clock")]
 pub fn now_us() -> u64 {
     let since = SystemTime::now()
         .duration_since(UNIX_EPOCH)

@@ -76,6 +76,10 @@ fn open(space: &str, device: &str) -> io::Result<Device> {
 }
 
 #[cfg(target_os = "linux")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a thread of its own, for one frame after the other"
+)]
 fn take_in(from: &Device, one_way: Duration, frames: &SyncSender<(Instant, Vec<u8>)>) {
     let mut buffer = [0; FRAME_MAX];
     loop {
@@ -92,6 +96,10 @@ fn take_in(from: &Device, one_way: Duration, frames: &SyncSender<(Instant, Vec<u
 }
 
 #[cfg(target_os = "linux")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a thread of its own, for one frame after the other"
+)]
 fn give_out(to: &Device, frames: &Receiver<(Instant, Vec<u8>)>) {
     for (due, frame) in frames {
         std::thread::sleep(due.saturating_duration_since(Instant::now()));

@@ -265,7 +265,7 @@ impl Connection {
             },
         };
         let response = sent.map_err(|mut error| Failed {
-            unsent: error.take_message().is_some(),
+            unsent: error.take_message().is_some() || was_told_to_go(error.error()),
             why: cause(error.error()),
         })?;
         answer(response)
@@ -285,6 +285,14 @@ fn unsent(error: &hyper::Error) -> Failed {
         why: cause(error),
         unsent: true,
     }
+}
+
+/// Whether the other side had said that it takes no more requests on this connection: then it has
+/// not looked at this one (RFC 9113, 6.8).
+fn was_told_to_go(error: &hyper::Error) -> bool {
+    let cause =
+        std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<h2::Error>());
+    cause.is_some_and(|cause| cause.is_go_away() && cause.reason() == Some(h2::Reason::NO_ERROR))
 }
 
 /// The last word of a chain of errors, with the first.

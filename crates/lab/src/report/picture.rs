@@ -336,7 +336,7 @@ mod tests {
         );
         assert!(drawn.contains("last error 4.0 ms"), "{drawn}");
         assert_eq!(drawn.matches("<circle").filter(|_| true).count() - 3, 3);
-        assert_eq!(drawn.matches(&format!("r=\"3.4\"")).count(), 2);
+        assert_eq!(drawn.matches("r=\"3.4\"").count(), 2);
     }
 
     #[test]

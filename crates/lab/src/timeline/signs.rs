@@ -33,7 +33,7 @@ pub enum Told {
 pub fn of_router(line: &str, address: &str) -> Option<Sign> {
     // 2026-11-25 18:42:12.787297 <TRACE> node1_a.ipv4 > removed [sole] 203.0.113.1/32 0L 4G unicast
     let (stamp, rest) = line.split_once(" <TRACE> ")?;
-    let (protocol, what) = rest.split_once(|c| c == ':' || c == ' ')?;
+    let (protocol, what) = rest.split_once([':', ' '])?;
     let what = what.trim();
     let told = match protocol.strip_suffix(".ipv4") {
         None if what == "State changed to stop" => Told::SessionDown(protocol.to_owned()),
