@@ -26,7 +26,7 @@ groups:
   partners: {{ consumers: [acme] }}
 routes:
   scopes: {{ path: /scopes/*, upstream: echo, auth: [staff, key], require: {{ scopes: [a:read], any_scope: [b, c] }} }}
-  roles: {{ path: /roles/*, upstream: echo, auth: staff, require: {{ roles: [admin, ops] }} }}
+  roles: {{ path: /roles/*, upstream: echo, auth: [staff, key], require: {{ roles: [admin, ops] }} }}
   group: {{ path: /group/*, upstream: echo, auth: key, require: {{ groups: [partners] }} }}
   inside: {{ path: /near/*, upstream: echo, auth: none, require: {{ allow: [10.0.0.0/8] }} }}
   outside: {{ path: /far/*, upstream: echo, auth: none, require: {{ deny: [10.0.0.0/8] }} }}
@@ -109,6 +109,12 @@ async fn callers_may_do_what_the_route_requires_and_are_told_what_they_lack() {
         let api_key = node.key(consumer);
         let answer = ask(&node, "GET", "/group/x", &[("x-api-key", &api_key)]).await;
         assert_eq!(answer.status, status, "{consumer}");
+    }
+    for (role, status) in [("ops", 200), ("dev", 403)] {
+        let made = node.keys(&["create", "--consumer", "acme", "--role", role, "-q"]);
+        let headers = [("x-api-key", made.out.trim())];
+        let answer = ask(&node, "GET", "/roles/x", &headers).await;
+        assert_eq!(answer.status, status, "a key with {role}: {}", answer.body);
     }
     for (path, from, status) in [
         ("/near/x", "10.1.2.3", 200),

@@ -61,6 +61,21 @@ async fn a_node_started_while_the_table_is_down_serves_whom_it_knew_and_waits_fo
         us(&silent)
     ));
     assert!(node.metric("tidegate_keys_stale_used_total", &[]).await >= 400.0);
+
+    // Refused instead, where the operator says so.
+    let file = node.regions().join("world.yaml");
+    let text = std::fs::read_to_string(&file).expect("world.yaml");
+    let refuse = text.replace(
+        "keys: { env: test,",
+        "keys: { env: test, on_store_down: refuse,",
+    );
+    assert_ne!(text, refuse);
+    std::fs::write(&file, refuse).expect("writable");
+    node.signal("HUP");
+    becomes(&node, &never_seen, 401, Duration::from_secs(10)).await;
+    assert_eq!(status(&node, &known).await, 200);
+    node.metric_above("tidegate_refused_total", &["\"key_unchecked\""], 0.0)
+        .await;
 }
 
 /// How long 2,000 requests took, sorted.

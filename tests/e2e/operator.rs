@@ -83,4 +83,17 @@ async fn what_is_held_stays_as_it_is_until_it_is_released() {
     );
     ask(&["steer", "release"]);
     until(&world, "us-east-1", true).await;
+
+    let audit = world.data().join("nodes/us-east-1.a/audit.jsonl");
+    let records = std::fs::read_to_string(audit).expect("records");
+    let said: Vec<String> = records
+        .lines()
+        .map(|line| {
+            let record: serde_json::Value = serde_json::from_str(line).expect("JSON");
+            format!("{} {}", record["action"], record["outcome"])
+        })
+        .collect();
+    let orders = ["node.drain", "steer.hold", "node.undrain", "steer.release"];
+    let wanted = orders.map(|action| format!("\"{action}\" \"done\""));
+    assert_eq!(said, wanted);
 }

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Hands out ports that are free at the moment, and none twice.
 ///
-/// They lie below those that Linux gives to outgoing connections (32768 and up): a port that is free
-/// now is not taken by another test's client before a server has it.
+/// They lie below those that Linux gives to outgoing connections (32768 and up): a port that is
+/// free now is not taken by another test's client before a server has it.
 #[derive(Debug, Default)]
 pub struct Ports {
     held: Vec<TcpListener>,
@@ -16,8 +16,8 @@ pub struct Ports {
 const FIRST_PORT: u32 = 10_000;
 const PORTS: u32 = 22_000;
 
-/// How many ports were handed out or found taken in this process, so that worlds one after the other
-/// do not meet.
+/// How many ports were handed out or found taken in this process, so that worlds one after the
+/// other do not meet.
 static TRIED: AtomicU32 = AtomicU32::new(0);
 
 impl Ports {

@@ -2,6 +2,7 @@
 //!
 //! It listens on loopback unless told otherwise, because whoever reaches it can make keys.
 
+mod audited;
 mod bulk;
 mod config;
 mod drain;
@@ -16,16 +17,18 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post, put};
+use axum::routing::{MethodRouter, delete, get, post, put};
+use axum::{Extension, Router};
 use tidegate_runtime::Phase;
 
 pub(crate) use status::StatusDocument;
 
+use crate::audit::Action;
 use crate::services::Services;
 
 type Shared = Arc<Services>;
@@ -39,6 +42,10 @@ pub(crate) fn serve(
     services: Shared,
 ) -> io::Result<impl Future<Output = ()>> {
     listener.set_nonblocking(true)?;
+    let record = |change: MethodRouter<Shared>, action| {
+        let state = (Arc::clone(&services), action);
+        change.route_layer(from_fn_with_state(state, audited::recorded))
+    };
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let mut stopping = services.stop.watch();
     let router = Router::new()
@@ -55,15 +62,30 @@ pub(crate) fn serve(
         .route("/limits", get(limits::list))
         .route("/limits/subjects", get(limits::top))
         .route("/limits/subjects/{hash}", get(limits::show))
-        .route("/limits/subjects/{hash}/reset", post(limits::reset))
+        .route(
+            "/limits/subjects/{hash}/reset",
+            record(post(limits::reset), Action::ResetLimit),
+        )
         .route("/limits/{name}/subjects", get(limits::top_of))
         .route("/limits/{name}/subject", get(limits::show_named))
-        .route("/limits/{name}/subject/reset", post(limits::reset_named))
+        .route(
+            "/limits/{name}/subject/reset",
+            record(post(limits::reset_named), Action::ResetLimit),
+        )
         .route("/config", get(config::show))
-        .route("/config/reload", post(config::reload))
-        .route("/drain", put(drain::drain).delete(drain::undrain))
-        .route("/steer/hold", put(drain::hold).delete(drain::release))
-        .route("/lab/links", get(links::show).put(links::change))
+        .route(
+            "/config/reload",
+            record(post(config::reload), Action::Reload),
+        )
+        .route("/drain", record(put(drain::drain), Action::Drain))
+        .route("/drain", record(delete(drain::undrain), Action::Undrain))
+        .route("/steer/hold", record(put(drain::hold), Action::Hold))
+        .route(
+            "/steer/hold",
+            record(delete(drain::release), Action::Release),
+        )
+        .route("/lab/links", record(put(links::change), Action::ChangeLink))
+        .route("/lab/links", get(links::show))
         .fallback(async || problem(StatusCode::NOT_FOUND, "there is nothing here"))
         .layer(DefaultBodyLimit::max(BODY_MAX))
         .with_state(services);
@@ -85,5 +107,6 @@ fn problem(status: StatusCode, detail: &str) -> Response {
     let title = status.canonical_reason().unwrap_or("problem");
     let body = serde_json::json!({ "type": "about:blank", "title": title, "status": status.as_u16(), "detail": detail });
     let headers = [(CONTENT_TYPE, "application/problem+json")];
-    (status, headers, format!("{body}\n")).into_response()
+    let why = Extension(audited::Why(detail.to_owned()));
+    (status, headers, why, format!("{body}\n")).into_response()
 }

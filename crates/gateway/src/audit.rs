@@ -1,5 +1,5 @@
-//! A record of each change of keys that an operator made: one JSON object a line, appended to
-//! `audit.jsonl` in the node's folder.
+//! A record of each change that an operator made by the admin door: one JSON object a line,
+//! appended to `audit.jsonl` in the node's folder.
 //!
 //! The file is opened for each line, so that it may be moved away at any time. It is never cut: an
 //! operator's tools decide how long records are kept.
@@ -36,6 +36,20 @@ pub(crate) enum Action {
     Import,
     #[serde(rename = "key.export")]
     Export,
+    #[serde(rename = "limit.reset")]
+    ResetLimit,
+    #[serde(rename = "config.reload")]
+    Reload,
+    #[serde(rename = "node.drain")]
+    Drain,
+    #[serde(rename = "node.undrain")]
+    Undrain,
+    #[serde(rename = "steer.hold")]
+    Hold,
+    #[serde(rename = "steer.release")]
+    Release,
+    #[serde(rename = "lab.link")]
+    ChangeLink,
 }
 
 /// One record. There is no secret in it.
@@ -50,6 +64,8 @@ struct Record<'a> {
     kid: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     consumer: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target: Option<&'a str>,
     /// `done`, or why not.
     outcome: &'a str,
 }
@@ -61,6 +77,8 @@ pub(crate) struct Deed {
     pub(crate) from: SocketAddr,
     pub(crate) kid: Option<KeyId>,
     pub(crate) consumer: Option<String>,
+    /// What was changed, of what is no key: a subject's hash, a region.
+    pub(crate) target: Option<String>,
     pub(crate) outcome: String,
 }
 
@@ -84,7 +102,11 @@ impl Audit {
             Err(error) => error.to_string(),
         };
         self.metrics.keys.audited[1].add(count);
-        tracing::error!(error, count, "Records of changes of keys are not on disk.");
+        tracing::error!(
+            error,
+            count,
+            "Records of what operators changed are not on disk."
+        );
     }
 
     fn append(&self, deeds: &[Deed], at: Wall) -> std::io::Result<()> {
@@ -109,6 +131,7 @@ impl Audit {
             action: deed.action,
             kid: deed.kid.as_ref().map(KeyId::as_str),
             consumer: deed.consumer.as_deref(),
+            target: deed.target.as_deref(),
             outcome: &deed.outcome,
         })
     }
@@ -129,6 +152,7 @@ mod tests {
             from: ([127, 0, 0, 1], 9).into(),
             kid: Some("abcdefghij".parse().unwrap()),
             consumer: Some("a\n\"b".to_owned()),
+            target: None,
             outcome: "done".to_owned(),
         };
         let at = Wall::from_unix_secs(0);

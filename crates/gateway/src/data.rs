@@ -8,7 +8,7 @@
 //!     epoch       which life this is
 //!     keys.redb   the embedded key store
 //!     quotas.redb counts of quotas
-//!     audit.jsonl who changed which keys
+//!     audit.jsonl what operators changed
 //! ```
 
 use std::fs;

@@ -121,6 +121,7 @@ fn wish_of(record: &KeyRecord) -> NewKey {
         consumer: record.consumer.clone(),
         plan: record.plan.clone(),
         scopes: record.scopes.clone(),
+        roles: record.roles.clone(),
         allowed_cidrs: record.allowed_cidrs.clone(),
         metadata: record.metadata.clone(),
         not_before_unix_secs: record.not_before_unix_secs,
@@ -196,6 +197,7 @@ pub(crate) fn from_columns(columns: &BTreeMap<String, String>, now: Wall) -> Res
         consumer: get("consumer").unwrap_or_default().to_owned(),
         plan: get("plan").map(str::to_owned),
         scopes: words("scopes"),
+        roles: words("roles"),
         allowed_cidrs: cidrs,
         metadata: noted.map(pair).collect::<Result<_, _>>()?,
         not_before_unix_secs: time("not_before")?,
@@ -234,12 +236,13 @@ pub(crate) fn moment(text: &str, now: Wall) -> Result<u64, String> {
 }
 
 /// The columns of CSV, in order.
-pub(crate) const COLUMNS: [&str; 11] = [
+pub(crate) const COLUMNS: [&str; 12] = [
     "kid",
     "digest",
     "consumer",
     "plan",
     "scopes",
+    "roles",
     "allowed_cidrs",
     "metadata",
     "created",
@@ -250,7 +253,7 @@ pub(crate) const COLUMNS: [&str; 11] = [
 
 /// A key by column. `None` if columns cannot hold it: a secret that is on its way out, or metadata
 /// with separators in them.
-pub(crate) fn to_columns(key: &KnownKey) -> Option<[String; 11]> {
+pub(crate) fn to_columns(key: &KnownKey) -> Option<[String; 12]> {
     let record = &key.record;
     let time = |secs: u64| Wall::from_unix_secs(secs).to_string();
     let separated =
@@ -275,6 +278,7 @@ pub(crate) fn to_columns(key: &KnownKey) -> Option<[String; 11]> {
         record.consumer.clone(),
         record.plan.clone().unwrap_or_default(),
         record.scopes.join(" "),
+        record.roles.join(" "),
         cidrs.join(" "),
         noted.join(";"),
         time(record.created_unix_secs),
@@ -295,6 +299,7 @@ mod tests {
     fn known() -> KnownKey {
         let mut record = KeyRecord::new("abcdefghij".parse().unwrap(), [7; 32], "acme, \"inc\"", 5);
         record.scopes = vec!["read".to_owned(), "write".to_owned()];
+        record.roles = vec!["ops".to_owned()];
         record.allowed_cidrs = vec!["10.0.0.0/8".parse().unwrap()];
         record.metadata = BTreeMap::from([("team".to_owned(), "a=b".to_owned())]);
         record.expires_unix_secs = Some(1_800_000_000);

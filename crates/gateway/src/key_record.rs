@@ -9,11 +9,11 @@ use tidegate_model::{Prefix, Secret, Wall};
 
 use crate::keys::KeyError;
 
-/// Names of consumers, plans and scopes, and names in metadata.
+/// Names of consumers, plans, scopes and roles, and names in metadata.
 const NAME_LEN_MAX: usize = 128;
 /// Values in metadata.
 const VALUE_LEN_MAX: usize = 256;
-/// Scopes, address blocks, and entries of metadata, each.
+/// Scopes, roles, address blocks, and entries of metadata, each.
 const PARTS_MAX: usize = 32;
 /// A whole record as JSON: it must fit into an entry of the ledger, which holds 4 KiB.
 const RECORD_LEN_MAX: usize = 3_584;
@@ -27,6 +27,8 @@ pub(crate) struct NewKey {
     pub(crate) plan: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) scopes: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) roles: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) allowed_cidrs: Vec<Prefix>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -49,6 +51,8 @@ pub(crate) struct ListedKey {
     pub(crate) state: KeyState,
     #[serde(default)]
     pub(crate) scopes: Vec<String>,
+    #[serde(default)]
+    pub(crate) roles: Vec<String>,
     #[serde(default)]
     pub(crate) allowed_cidrs: Vec<Prefix>,
     #[serde(default)]
@@ -100,12 +104,14 @@ impl NewKey {
                 "a consumer and a plan have 1 to {NAME_LEN_MAX} plain characters"
             )));
         }
-        // As RFC 6749 section 3.3 has it: scopes stand side by side, with spaces between.
-        let scope =
-            |scope: &String| named(scope) && !scope.contains([' ', '"', '\\']) && scope.is_ascii();
-        if let Some(bad) = self.scopes.iter().find(|text| !scope(text)) {
+        // As RFC 6749 section 3.3 has it: scopes stand side by side, with spaces between. So do
+        // roles.
+        let word =
+            |word: &String| named(word) && !word.contains([' ', '"', '\\']) && word.is_ascii();
+        let mut words = self.scopes.iter().chain(&self.roles);
+        if let Some(bad) = words.find(|text| !word(text)) {
             return Err(wrong(format!(
-                "`{}` is no scope: it has 1 to {NAME_LEN_MAX} characters of ASCII without space, quote and backslash",
+                "`{}` is no scope or role: it has 1 to {NAME_LEN_MAX} characters of ASCII without space, quote and backslash",
                 bad.escape_default()
             )));
         }
@@ -117,12 +123,13 @@ impl NewKey {
         }
         let most = [
             self.scopes.len(),
+            self.roles.len(),
             self.allowed_cidrs.len(),
             self.metadata.len(),
         ];
         if most.iter().any(|len| *len > PARTS_MAX) {
             return Err(wrong(format!(
-                "a key has at most {PARTS_MAX} scopes, address blocks and entries of metadata each"
+                "a key has at most {PARTS_MAX} scopes, roles, address blocks and entries of metadata each"
             )));
         }
         self.check_times(now)
@@ -167,6 +174,7 @@ pub(crate) fn mint(
         consumer: new.consumer,
         plan: new.plan,
         scopes: new.scopes,
+        roles: new.roles,
         allowed_cidrs: new.allowed_cidrs,
         metadata: new.metadata,
         created_unix_secs: now.unix_secs(),
@@ -229,6 +237,7 @@ pub(crate) fn listed(stored: &Stored, now: Wall) -> ListedKey {
         plan: record.plan.clone(),
         state,
         scopes: record.scopes.clone(),
+        roles: record.roles.clone(),
         allowed_cidrs: record.allowed_cidrs.clone(),
         metadata: record.metadata.clone(),
         created_unix_secs: record.created_unix_secs,

@@ -37,7 +37,7 @@ pub use method::{Authenticator, Finding};
 pub use mtls::{Mtls, MtlsSpec};
 pub use place::{is_present, present, strip_fields, strip_query};
 pub use record::{Denied, KeyItem, KeyRecord, KeySecret, Retiring, SecretDigest};
-pub use spec::{DynamoSpec, KeyStoreSpec, KeysSpec};
+pub use spec::{DynamoSpec, KeyStoreSpec, KeysSpec, OnKeyStoreDown};
 pub use token::{
     Algorithm, Checked, Introspection, IntrospectionSpec, JwksSpec, Jwt, JwtSpec, RESULTS,
     TokenCounts, TokenDenied, Verify, http_url, in_clear,

@@ -34,6 +34,9 @@ pub struct KeyRecord {
     /// What the key may be used for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scopes: Vec<String>,
+    /// What its holder is among the service's users.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<String>,
     /// From where it may be used; from everywhere if empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub allowed_cidrs: Vec<Prefix>,
@@ -88,6 +91,7 @@ impl KeyRecord {
             consumer: consumer.to_owned(),
             plan: None,
             scopes: Vec::new(),
+            roles: Vec::new(),
             allowed_cidrs: Vec::new(),
             metadata: BTreeMap::new(),
             created_unix_secs,
@@ -114,8 +118,8 @@ impl KeyRecord {
         self
     }
 
-    /// When a further secret is made: now, but after the one that it follows, should both be made in
-    /// one second or by clocks that differ. The newest is told by that time.
+    /// When a further secret is made: now, but after the one that it follows, should both be made
+    /// in one second or by clocks that differ. The newest is told by that time.
     #[must_use]
     pub fn next_secret_unix_secs(&self, now: Wall) -> u64 {
         let newest = self.retiring.map_or(0, |old| old.replaced_unix_secs);
@@ -154,6 +158,10 @@ impl KeyRecord {
 /// One replicated fact about a key.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all facts are keys that were made"
+)]
 pub enum KeyItem {
     /// The key was made.
     Created(KeyRecord),
@@ -201,6 +209,8 @@ pub enum Denied {
     Elsewhere,
     /// The store cannot be asked, and the key is not in the cache.
     StoreDown,
+    /// The same, where the configuration says that such a key is refused.
+    Unchecked,
     /// Not a user's name and password.
     Password,
     /// Too many passwords are being looked at.
@@ -231,6 +241,7 @@ impl Denied {
             Self::Expired => "key_expired",
             Self::Elsewhere => "key_elsewhere",
             Self::StoreDown => "key_store_down",
+            Self::Unchecked => "key_unchecked",
             Self::Password => "password_wrong",
             Self::PasswordBusy => "password_busy",
             Self::Certificate => "certificate_denied",

@@ -24,8 +24,21 @@ pub struct KeysSpec {
     /// The environment that keys of this world name: a key of another environment is refused.
     #[serde(deserialize_with = "env")]
     pub env: String,
+    /// What a key gets that is not in the cache while the store does not answer.
+    pub on_store_down: OnKeyStoreDown,
     /// Bounds of the cache.
     pub cache: CacheSpec,
+}
+
+/// What a key gets that nobody can look up at the moment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnKeyStoreDown {
+    /// 503 with `Retry-After`: it may well be good.
+    #[default]
+    Unavailable,
+    /// 401, as if it were unknown: for clients that ask again and again after a 503.
+    Refuse,
 }
 
 impl Default for KeysSpec {
@@ -36,6 +49,7 @@ impl Default for KeysSpec {
             cookie: None,
             basic: false,
             env: "live".to_owned(),
+            on_store_down: OnKeyStoreDown::default(),
             cache: CacheSpec::default(),
         }
     }

@@ -91,11 +91,11 @@ impl Identity {
         }
     }
 
-    /// Roles and groups. API keys have none.
+    /// Roles and groups.
     #[must_use]
     pub fn roles(&self) -> &[String] {
         match &self.0 {
-            Who::Key(_) => &[],
+            Who::Key(record) => &record.roles,
             Who::Verified(verified) => &verified.roles,
         }
     }

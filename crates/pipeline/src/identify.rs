@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use tidegate_identity::{
-    Authenticator, Denied, Finding, Identity, KeyCache, KeyId, KeyRecord, KeyText, Lookup, Pepper,
-    Said, TokenDenied, is_present, present,
+    Authenticator, Denied, Finding, Identity, KeyCache, KeyId, KeyRecord, KeyText, Lookup,
+    OnKeyStoreDown, Pepper, Said, TokenDenied, is_present, present,
 };
 use tidegate_model::Now;
 
@@ -117,7 +117,10 @@ impl<'r, 's> Routed<'r, 's> {
         let caller = (|| {
             let text = present(self.arrival.head, &snapshot.keys)?;
             let key = parse(&text, snapshot)?;
-            let record = stale.ok_or(Denied::StoreDown)?;
+            let record = stale.ok_or(match snapshot.keys.on_store_down {
+                OnKeyStoreDown::Unavailable => Denied::StoreDown,
+                OnKeyStoreDown::Refuse => Denied::Unchecked,
+            })?;
             accept(&key, record, self.arrival.client, pepper, now)
         })();
         let caller = caller.map_err(Refusal::Denied)?;

@@ -235,7 +235,8 @@ impl Refusal {
                 | Denied::WrongSecret
                 | Denied::Revoked
                 | Denied::Premature
-                | Denied::Expired,
+                | Denied::Expired
+                | Denied::Unchecked,
             ) => problem(
                 S::UNAUTHORIZED,
                 "key-not-accepted",
@@ -324,6 +325,7 @@ impl Refusal {
         "key_premature",
         "key_expired",
         "key_elsewhere",
+        "key_unchecked",
         "key_store_down",
         "credential_missing",
         "token_malformed",

@@ -123,7 +123,8 @@ catalog! {
     KEY_STORE_ANSWERS = Gauge "tidegate_key_store_answers" [];
     /// Requests that an old record served, because the key store did not answer.
     KEYS_STALE_USED = Counter "tidegate_keys_stale_used" [];
-    /// Records of changes of keys in the node's audit file, by whether they could be written.
+    /// Records of what operators changed, in the node's audit file, by whether they could be
+    /// written.
     AUDIT_RECORDS = Counter "tidegate_audit_records" ["result"];
     /// Copies of key records that did not go to disk.
     KEY_COPIES_DROPPED = Counter "tidegate_key_copies_dropped" [];

@@ -208,6 +208,9 @@ const fn theirs(algorithm: Algorithm) -> jsonwebtoken::Algorithm {
 }
 
 #[cfg(test)]
+mod attacks;
+
+#[cfg(test)]
 mod tests {
     use jsonwebtoken::EncodingKey;
     use jsonwebtoken::crypto::sign;

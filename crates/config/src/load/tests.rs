@@ -502,7 +502,8 @@ fn what_callers_must_have_is_checked() {
     };
     let all = "{ allow: [10.0.0.0/8], deny: [10.1.0.0/16], scopes: [a], any_scope: [b, c], groups: [partners], rule: \"claims.a == 'b'\" }";
     assert_eq!(with("main", all), "");
-    assert_eq!(with("key", "{ scopes: [a], groups: [partners] }"), "");
+    let of_key = "{ scopes: [a], roles: [ops], groups: [partners] }";
+    assert_eq!(with("key", of_key), "");
     assert_eq!(
         with(
             "[main, none]",
@@ -523,7 +524,6 @@ fn what_callers_must_have_is_checked() {
             "{ roles: [admin] }",
             "has no roles without `roles_claim`",
         ),
-        ("key", "{ roles: [admin] }", "has no roles"),
         ("[main, none]", "{ scopes: [a] }", "is known by nothing"),
         ("main", "{ rule: 'claims.a ==' }", "mismatched input"),
         (

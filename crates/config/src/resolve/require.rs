@@ -6,7 +6,7 @@ use tidegate_model::Diagnostic;
 use tidegate_rule::Rule;
 
 use super::names::{GROUP, must_be_known};
-use crate::auth::{AuthenticatorSpec, BY_KEY, EVERYONE};
+use crate::auth::{AuthenticatorSpec, EVERYONE};
 use crate::{RouteText, Source, WorldSpec};
 
 /// Words of one list.
@@ -117,7 +117,6 @@ fn check_attainable(
                 "is known by nothing"
             }
             None if method == EVERYONE && (scopes || roles || groups) => "is known by nothing",
-            None if method == BY_KEY && roles => "has no roles",
             Some(AuthenticatorSpec::Jwt(jwt)) if roles && jwt.roles_claim.is_none() => {
                 "has no roles without `roles_claim`"
             }

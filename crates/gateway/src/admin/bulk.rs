@@ -34,6 +34,7 @@ pub(super) async fn export(State(services): State<Shared>, ConnectInfo(from): Fr
         from,
         kid: None,
         consumer: None,
+        target: None,
         outcome: format!("{} keys", keys.len()),
     };
     let now = services.clock.now().wall;
@@ -99,6 +100,7 @@ pub(super) async fn import(
             from,
             kid,
             consumer: Some(consumer),
+            target: None,
             outcome,
         }
     });

@@ -71,6 +71,7 @@ pub(super) async fn create(
         from,
         kid,
         consumer: Some(consumer),
+        target: None,
         outcome: outcome(&made),
     };
     record(&services, deed).await;
@@ -146,6 +147,7 @@ const fn about(action: Action, from: SocketAddr, kid: KeyId, outcome: String) ->
         from,
         kid: Some(kid),
         consumer: None,
+        target: None,
         outcome,
     }
 }

@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use serde::Deserialize;
 use tidegate_cluster::{Event, Node, RESETS_MAX, Reset};
 use tidegate_limit::{Limit, LimitId, SubjectKey, TOP_MAX, Top, TopBy};
 use tidegate_proxy::Live;
 
+use super::audited::Target;
 use super::{Shared, problem};
 use crate::limits::{
     LimitTerms, ResetDocument, SubjectDocument, TopDocument, TopRow, by_id, names, resettable,
@@ -222,15 +223,16 @@ async fn start_anew(services: &Shared, limit: &Limit, subject: SubjectKey) -> Re
         return problem(StatusCode::SERVICE_UNAVAILABLE, STOPPED);
     }
     tracing::info!(limit = &*limit.name, %subject, "A subject was reset.");
-    Json(ResetDocument {
+    let target = Target(format!("{} {subject}", limit.name));
+    let document = Json(ResetDocument {
         node: services.node.clone(),
         limit: limit.name.to_string(),
         subject,
         sent_to_mates: mates,
         sent_to_regions: regions,
         until_unix_secs: reset.ends_at().unix_secs(),
-    })
-    .into_response()
+    });
+    (Extension(target), document).into_response()
 }
 
 fn bad(error: &dyn std::fmt::Display) -> Response {

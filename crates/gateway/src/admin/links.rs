@@ -1,14 +1,15 @@
 //! Distance to other regions and cuts, in worlds on one machine.
 
-use axum::Json;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 use tidegate_mesh::Rule;
 use tidegate_model::RegionId;
 
+use super::audited::Target;
 use super::{Shared, problem};
 
 /// A change to the link to one region. What is left out stays.
@@ -51,6 +52,7 @@ pub(super) async fn change(
     rule.cut = cut.unwrap_or(rule.cut);
     rule.one_way = one_way_ms.map_or(rule.one_way, std::time::Duration::from_millis);
     tracing::info!(%region, cut = rule.cut, one_way = ?rule.one_way, "A link was changed.");
+    let target = Target(region.to_string());
     links.set(region, rule);
-    StatusCode::NO_CONTENT.into_response()
+    (Extension(target), StatusCode::NO_CONTENT).into_response()
 }

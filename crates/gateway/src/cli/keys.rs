@@ -112,6 +112,10 @@ struct Create {
     /// What it may be used for. May be repeated.
     #[arg(long = "scope", value_name = "SCOPE")]
     scopes: Vec<String>,
+    /// What its holder is to the services: `require: { roles }` and `x-user-role` see it. May be
+    /// repeated.
+    #[arg(long = "role", value_name = "ROLE")]
+    roles: Vec<String>,
     /// From where it may be used: an address or a block. May be repeated; everywhere if left
     /// out.
     #[arg(long = "from", value_name = "CIDR")]
@@ -164,6 +168,7 @@ impl Create {
             consumer: self.consumer,
             plan: self.plan,
             scopes: self.scopes,
+            roles: self.roles,
             allowed_cidrs: self.allowed_cidrs,
             metadata: self.metadata.into_iter().collect(),
             not_before_unix_secs: time("not-before", self.not_before)?,

@@ -272,6 +272,7 @@ fn every_reason_of_refusal_has_a_counter() {
         Denied::Expired,
         Denied::Elsewhere,
         Denied::StoreDown,
+        Denied::Unchecked,
         Denied::Token(TokenDenied::Missing),
         Denied::Token(TokenDenied::Malformed),
         Denied::Token(TokenDenied::Header),

@@ -63,6 +63,7 @@ pub(super) fn sheet(key: &ListedKey) -> String {
         ("consumer", key.consumer.clone()),
         ("plan", or_dash(key.plan.clone().unwrap_or_default())),
         ("scopes", or_dash(key.scopes.join(" "))),
+        ("roles", or_dash(key.roles.join(" "))),
         ("from", or_dash(cidrs(key))),
         ("made", date(key.created_unix_secs)),
     ];
@@ -98,6 +99,7 @@ mod tests {
             plan: None,
             state: KeyState::NotYet,
             scopes: vec!["read".to_owned(), "write".to_owned()],
+            roles: vec!["ops".to_owned()],
             allowed_cidrs: vec!["10.0.0.0/8".parse().unwrap()],
             metadata: [("team".to_owned(), "blue".to_owned())].into(),
             created_unix_secs: 0,
