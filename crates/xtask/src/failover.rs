@@ -66,7 +66,7 @@ const FAULTS: [Fault; 7] = [
 const WAN_MS: u64 = 200;
 
 pub(crate) fn run(root: &Path, args: &Args) -> Result<bool, String> {
-    tools::ensure(&[tools::CC, tools::BIRD, tools::IP])?;
+    tools::ensure(&[tools::CC, tools::BIRD, tools::IP, tools::SYSCTL])?;
     let mut build = vec!["build", "--locked", "--package", "tidegate"];
     if args.profile == "release" {
         build.push("--release");

@@ -50,6 +50,13 @@ pub(crate) const IP: Tool = Tool {
     why: "networks for tests of failover",
 };
 
+/// Settings of namespaces.
+pub(crate) const SYSCTL: Tool = Tool {
+    program: "sysctl",
+    package: "procps",
+    why: "makes a namespace a router",
+};
+
 /// The proxy to compare with.
 pub(crate) const NGINX: Tool = Tool {
     program: "nginx",

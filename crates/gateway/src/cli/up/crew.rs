@@ -145,18 +145,26 @@ impl Crew {
             ));
         }
         let mut done = Vec::new();
-        for process in chosen {
-            let changed = match verb {
-                "kill" => self.kill(&process).await,
-                "start" => self.start_again(&process)?,
-                _ => return Err(format!("`{verb}` is no order")),
-            };
-            done.push(match (verb, changed) {
-                ("kill", true) => format!("{process} is dead.\n"),
-                ("kill", false) => format!("{process} is dead already.\n"),
-                (_, true) => format!("{process} is starting.\n"),
-                (_, false) => format!("{process} runs already.\n"),
-            });
+        match verb {
+            "kill" => {
+                for process in &chosen {
+                    let already = self.running(process).map_or(" already", |_| "");
+                    done.push(format!("{process} is dead{already}.\n"));
+                }
+                self.kill_all(&chosen).await;
+            }
+            "start" => {
+                for process in &chosen {
+                    let started = self.start_again(process)?;
+                    let how = if started {
+                        "is starting"
+                    } else {
+                        "runs already"
+                    };
+                    done.push(format!("{process} {how}.\n"));
+                }
+            }
+            _ => return Err(format!("`{verb}` is no order")),
         }
         self.write_down()?;
         Ok(done.concat())
@@ -186,15 +194,23 @@ impl Crew {
         children.position(|child| child.name == name && child.ended().is_none())
     }
 
-    /// Kills a process on the spot. Whether it ran.
-    pub(super) async fn kill(&mut self, name: &str) -> bool {
-        let Some(at) = self.running(name) else {
-            return false;
-        };
-        let child = self.children.swap_remove(at);
-        self.killed.push(name.to_owned());
-        child.crash().await;
-        true
+    /// Kills processes on the spot, all in one moment: to see one end takes a while.
+    pub(super) async fn kill_all(&mut self, names: &[String]) {
+        for name in names {
+            if let Some(at) = self.running(name)
+                && let Some(pid) = self.children[at].pid()
+            {
+                tidegate_lab::kill(pid);
+            }
+        }
+        for name in names {
+            let at = self.children.iter().position(|child| child.name == *name);
+            if let Some(at) = at {
+                self.children.swap_remove(at).crash().await;
+                self.killed.retain(|killed| killed != name);
+                self.killed.push(name.clone());
+            }
+        }
     }
 
     /// Starts what was killed. Whether it did not run.

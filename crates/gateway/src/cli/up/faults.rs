@@ -193,12 +193,14 @@ impl Faults {
 async fn perform(actions: Vec<Action>, crew: &mut Crew) -> Result<(), String> {
     let mut failed = None;
     let mut drains = Vec::new();
+    let kills = actions.iter().filter_map(|action| match action {
+        Action::Kill(name) => Some(name.clone()),
+        _ => None,
+    });
+    crew.kill_all(&kills.collect::<Vec<_>>()).await;
     for action in actions {
         let done = match action {
-            Action::Kill(name) => {
-                crew.kill(&name).await;
-                Ok(())
-            }
+            Action::Kill(_) => Ok(()),
             Action::Start(name) => crew.start_again(&name).map(drop),
             Action::Freeze(name, frozen) => {
                 crew.freeze(&name, frozen);
