@@ -9,7 +9,7 @@ use tidegate_lab::upstream::Behaviour;
 use tidegate_lab::{director, probe, upstream};
 use tidegate_model::Period;
 use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 use super::super::{Outcome, block_on};
 
@@ -119,18 +119,13 @@ pub(super) fn run(part: Part) -> Outcome {
         Part::Line { line, lifeline } => {
             let line = serde_json::from_str(&line).map_err(|error| error.to_string())?;
             // It waits for frames in threads of its own, which end with the process.
-            let carried = async {
-                let carrying = tokio::task::spawn_blocking(move || relay::carry(&line));
-                carrying.await.map_err(|error| error.to_string())?
-            };
-            block_on(async {
-                let ended = until_alone(lifeline, |_| {}, carried).await;
-                // The runtime would wait for the thread.
-                match ended {
-                    Ok(_) => std::process::exit(0),
-                    Err(error) => Err(error),
-                }
-            })
+            let (sender, ended) = oneshot::channel();
+            std::thread::spawn(move || {
+                // Nobody hears the end of a line that was to end.
+                let _gone = sender.send(relay::carry(&line));
+            });
+            let carried = async { ended.await.map_err(|error| error.to_string())? };
+            block_on(until_alone(lifeline, |_| {}, carried))
         }
     }
 }

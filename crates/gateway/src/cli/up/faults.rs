@@ -221,11 +221,11 @@ async fn perform(actions: Vec<Action>, crew: &mut Crew) -> Result<(), String> {
                 Ok(())
             }
         };
-        failed = failed.or(done.err());
+        failed = failed.or_else(|| done.err());
     }
     for drain in drains {
         let done = drain.await.unwrap_or_else(|error| Err(error.to_string()));
-        failed = failed.or(done.err());
+        failed = failed.or_else(|| done.err());
     }
     crew.write_down()?;
     failed.map_or(Ok(()), Err)
