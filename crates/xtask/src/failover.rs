@@ -233,13 +233,13 @@ impl Row {
         let mut last_us = all("last_error_us");
         // A run in which nothing failed.
         last_us.splice(0..0, std::iter::repeat_n(0, runs.len() - last_us.len()));
-        let part = if fault.place == REGION {
-            "a region"
-        } else {
-            "a node"
+        let part = match fault.name {
+            "kill-region" => "",
+            _ if fault.place == REGION => " of a region",
+            _ => " of a node",
         };
         Self {
-            name: format!("{} of {part}", fault.name),
+            name: format!("{}{part}", fault.name),
             detect_us: all("detect_us"),
             converge_us: all("converge_us"),
             last_us,
