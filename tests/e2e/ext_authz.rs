@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use harness::{Answer, Behaviour, Client, Node, Service, WorldText, tool, venv};
 use serde_json::Value;
@@ -41,6 +41,15 @@ impl Authorizer {
             }
         });
         Self { port, asked, child }
+    }
+
+    /// Waits until it has said of so many questions that they came, and sees that no more did.
+    async fn asked_in_all(&self, count: usize) {
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while self.asked().len() < count && Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert_eq!(self.asked().len(), count);
     }
 
     fn asked(&self) -> Vec<Value> {
@@ -99,6 +108,7 @@ async fn an_authorizer_over_grpc_decides_and_names_the_caller() {
         assert!(told.body.contains(says), "{}", told.body);
     }
     assert!(!told.body.contains("Bearer"), "{}", told.body);
+    authorizer.asked_in_all(1).await;
     let asked = &authorizer.asked()[0];
     for (name, want) in [
         ("client", "127.0.0.1"),
@@ -131,7 +141,7 @@ async fn an_authorizer_over_grpc_decides_and_names_the_caller() {
         let answer = answer.await.expect("no panic").expect("an answer");
         assert_eq!(answer.status, 200);
     }
-    assert_eq!(authorizer.asked().len(), 2, "once for all who wait");
+    authorizer.asked_in_all(2).await; // once for all who wait
 
     for (word, status) in [
         ("401", 401),
@@ -161,7 +171,7 @@ async fn an_authorizer_over_grpc_decides_and_names_the_caller() {
         .await;
     let again = Authorizer::start(port, &[]);
     assert_eq!(get(&node, "/a/new", "good").await.status, 200);
-    assert_eq!(again.asked().len(), 1);
+    again.asked_in_all(1).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -181,6 +191,8 @@ async fn an_authorizer_over_grpc_is_trusted_by_its_certificate() {
             "/CN=authorizer",
             "-addext",
             "subjectAltName=IP:127.0.0.1",
+            "-addext",
+            "basicConstraints=critical,CA:FALSE",
             "-days",
             "2",
             "-keyout",
@@ -196,11 +208,12 @@ async fn an_authorizer_over_grpc_is_trusted_by_its_certificate() {
     let authorizer = Authorizer::start(0, &[&path("good.pem"), &path("good.pem.key")]);
     let url = format!("https://127.0.0.1:{}", authorizer.port);
     for (ca, status) in [("good.pem", 200), ("other.pem", 503)] {
-        let more = format!(", ca_file: {}", path(ca));
+        let more = format!(", ca_file: {}, timeout: 3s", path(ca));
         let node = start(&url, &more).await;
-        assert_eq!(get(&node, "/a/x", "good").await.status, status, "{ca}");
+        let answer = get(&node, "/a/x", "good").await;
+        assert_eq!(answer.status, status, "{ca}: {}", node.said());
     }
-    assert_eq!(authorizer.asked().len(), 1);
+    authorizer.asked_in_all(1).await;
     assert_eq!(
         authorizer.asked()[0]["scheme"],
         "http",
