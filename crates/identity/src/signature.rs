@@ -1,9 +1,9 @@
 //! Callers who sign their requests (RFC 9421, HTTP Message Signatures).
 //!
-//! A key is known by its identifier, and it alone says which algorithm applies. What must be covered
-//! the operator says; what is covered is taken from the message and built into the text that was
-//! signed (`base`). A signature is good for a while, and with a nonce once. Of a body the head says
-//! a digest (RFC 9530), which is checked when the body comes (`content`).
+//! A key is known by its identifier, and it alone says which algorithm applies. What must be
+//! covered the operator says; what is covered is taken from the message and built into the text
+//! that was signed (`base`). A signature is good for a while, and with a nonce once. Of a body the
+//! head says a digest (RFC 9530), which is checked when the body comes (`content`).
 
 mod base;
 mod component;
@@ -69,7 +69,8 @@ pub struct Signature {
 }
 
 impl Signature {
-    /// The method of this name. `keys` are those of the spec; one that is missing there is left out.
+    /// The method of this name. `keys` are those of the spec; one that is missing there is left
+    /// out.
     #[must_use]
     pub fn new(
         name: &str,

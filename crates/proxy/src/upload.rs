@@ -79,7 +79,7 @@ enum Source {
     /// The client.
     Client(Incoming),
     /// It came before, and is the one that was signed.
-    Held(Signed),
+    Held(Box<Signed>),
 }
 
 /// A client's body.
@@ -125,7 +125,7 @@ impl Upload {
 
     /// With what came, which was checked.
     pub(crate) fn held(mut self, body: Signed) -> Self {
-        self.body = Source::Held(body);
+        self.body = Source::Held(Box::new(body));
         self
     }
 

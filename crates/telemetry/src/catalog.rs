@@ -146,7 +146,8 @@ catalog! {
     TOKENS_CACHED = Gauge "tidegate_tokens_cached" ["authenticator"];
     /// Fetches of issuers' keys, by how they ended.
     TOKEN_KEY_FETCHES = Counter "tidegate_token_key_fetches" ["authenticator", "outcome"];
-    /// Signed requests by what came of them: `verified`, or why not. Bodies are judged apart, later.
+    /// Signed requests by what came of them: `verified`, or why not. Bodies are judged apart,
+    /// later.
     SIGNATURES = Counter "tidegate_signatures" ["authenticator", "result"];
     /// Nonces that are remembered, of all keys together.
     SIGNATURE_NONCES = Gauge "tidegate_signature_nonces" ["authenticator"];

@@ -159,7 +159,7 @@ fn measure(scheme: &Scheme, control: &tokio::runtime::Handle) {
     for fresh in tokens.chunks(TOKENS) {
         let requests: Vec<Parts> = fresh.iter().map(|token| request(token)).collect();
         let accept = |request: &Parts| {
-            let found = method.identify(request, now);
+            let found = method.identify(request, tidegate_identity::Scheme::Https, now);
             assert!(matches!(found, Finding::Verified(_)), "{found:?}");
             black_box(&found);
         };

@@ -2,7 +2,8 @@
 //!
 //! A [`Keyring`] holds the keys of one issuer: read from a file, or fetched and kept fresh. It is
 //! the `Verify` that identity's method for tokens asks. [`Tokens`] are all such methods of a
-//! generation, and [`Signatures`] those that look at signed requests. [`Signer`] is the other side: the gateway's own keys, and what they say of callers.
+//! generation, and [`Signatures`] those that look at signed requests. [`Signer`] is the other side:
+//! the gateway's own keys, and what they say of callers.
 
 mod connect;
 mod crypto;

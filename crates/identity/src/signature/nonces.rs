@@ -29,8 +29,8 @@ impl Nonces {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Uses a nonce up, until that second. What could be replayed is never forgotten early: if there
-    /// is no room, it is refused.
+    /// Uses a nonce up, until that second. What could be replayed is never forgotten early: if
+    /// there is no room, it is refused.
     pub(crate) fn take(
         &self,
         nonce: &str,

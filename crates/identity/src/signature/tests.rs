@@ -33,8 +33,10 @@ fn method(more: &str) -> Signature {
     Signature::new("partners", spec, keys, SignatureMemory::default())
 }
 
+type Fields = Vec<(&'static str, String)>;
+
 /// The request of RFC 9421 appendix B.2, without its signature.
-fn request() -> Vec<(&'static str, String)> {
+fn request() -> Fields {
     [
         ("host", "example.com"),
         ("date", "Tue, 20 Apr 2021 02:07:55 GMT"),
@@ -110,7 +112,7 @@ fn params(more: &str) -> String {
 fn the_vector_of_rfc_9421_b_2_5_is_verified_and_no_other_request_is() {
     let method =
         method(r#","components":["date","@authority"],"sign_body":false,"nonce":"optional""#);
-    let signed = |change: &dyn Fn(&mut Vec<(&'static str, String)>)| {
+    let signed = |change: &dyn Fn(&mut Fields)| {
         let mut fields = request();
         let input = format!(
             r#"sig-b25=("date" "@authority" "content-type"){}"#,
