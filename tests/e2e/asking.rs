@@ -307,6 +307,19 @@ async fn an_authorizer_decides_and_without_it_the_chosen_answer_applies() {
         "what a client says of the way does not count"
     );
 
+    // A reload that changes nothing here forgets nothing; one that changes the method does.
+    let world = node.regions().join("world.yaml");
+    let text = std::fs::read_to_string(&world).expect("written");
+    for (reloads, ttl, asked) in [(0.0, "60s", before), (1.0, "59s", before + 1)] {
+        let text = text.replace("ttl: 60s", &format!("ttl: {ttl}"));
+        std::fs::write(&world, text).expect("writable");
+        node.signal("HUP");
+        node.metric_above("tidegate_config_reloads_total", &["\"loaded\""], reloads)
+            .await;
+        assert_eq!(get(&node, "/a/x?y=1", "Bearer good").await.status, 200);
+        assert_eq!(authorizer.asked().len(), asked, "{ttl}");
+    }
+
     authorizer.thinks(Duration::from_secs(5));
     let begun = Instant::now();
     assert_eq!(get(&node, "/a/new", "Bearer good").await.status, 503);

@@ -53,6 +53,7 @@ async fn a_node_started_while_the_table_is_down_serves_whom_it_knew_and_waits_fo
             "{down:?}"
         );
     }
+    endures(&node, &known, &never_seen).await;
     let us = |took: &[Duration]| (took[1_000].as_micros(), took[1_980].as_micros());
     report(&format!(
         "2,000 requests, us in the middle and at p99: table up {:?}, refusing {:?}, silent {:?}.",
@@ -76,6 +77,35 @@ async fn a_node_started_while_the_table_is_down_serves_whom_it_knew_and_waits_fo
     assert_eq!(status(&node, &known).await, 200);
     node.metric_above("tidegate_refused_total", &["\"key_unchecked\""], 0.0)
         .await;
+}
+
+/// A longer outage, of `TIDEGATE_TEST_OUTAGE_SECS`: whoever is known is served, who is not waits for
+/// nobody, and nothing piles up.
+async fn endures(node: &Node, known: &str, unknown: &str) {
+    let secs = std::env::var("TIDEGATE_TEST_OUTAGE_SECS").ok();
+    let secs = secs.map_or(2, |secs| secs.parse().expect("seconds"));
+    let rss = || node.metric("process_resident_memory_bytes", &[]);
+    let before = rss().await;
+    let mut client = Client::new(node.door());
+    let (mut asked, mut slowest) = (0, Duration::ZERO);
+    let end = Instant::now() + Duration::from_secs(secs);
+    while Instant::now() < end {
+        for (key, wanted) in [(known, 200), (unknown, 503)] {
+            let begun = Instant::now();
+            let answer = client.get("/wide/x", &[("x-api-key", key)]).await;
+            assert_eq!(answer.expect("an answer").status, wanted);
+            slowest = slowest.max(begun.elapsed());
+            asked += 1;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let grown = rss().await - before;
+    report(&format!(
+        "{asked} requests in {secs} s of outage, the slowest took {} ms, memory grew by {} KiB.",
+        slowest.as_millis(),
+        (grown / 1_024.0) as i64
+    ));
+    assert!(grown < 16.0 * 1_048_576.0, "{grown} bytes more");
 }
 
 /// How long 2,000 requests took, sorted.

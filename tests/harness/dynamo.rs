@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::client::Client;
 use crate::config::Ports;
+use crate::tool::venv;
 use crate::way::Way;
 
 /// The region that tests use if they need only one.
@@ -27,14 +28,6 @@ pub struct Dynamo {
     pub way: Way,
     addr: SocketAddr,
     child: Child,
-}
-
-/// Where `cargo xtask test` installs Python tools; else the path.
-fn venv(program: &str) -> String {
-    std::env::var("TIDEGATE_TEST_VENV").map_or_else(
-        |_| program.to_owned(),
-        |venv| format!("{venv}/bin/{program}"),
-    )
 }
 
 impl Dynamo {

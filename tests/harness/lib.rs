@@ -27,6 +27,6 @@ pub use oracle::{Oracle, Says};
 pub use replication::Replication;
 pub use report::report;
 pub use service::{Behaviour, Service};
-pub use tool::{Output, binary, tidegate, tool};
+pub use tool::{Output, binary, tidegate, tool, venv};
 pub use way::{Fault, Way};
 pub use world::World;

@@ -55,3 +55,12 @@ pub fn tool(program: impl AsRef<std::ffi::OsStr>, args: &[&str]) -> Output {
 pub fn tidegate(args: &[&str]) -> Output {
     tool(binary(), args)
 }
+
+/// Where `cargo xtask test` installs Python tools; else the path.
+#[must_use]
+pub fn venv(program: &str) -> String {
+    std::env::var("TIDEGATE_TEST_VENV").map_or_else(
+        |_| program.to_owned(),
+        |venv| format!("{venv}/bin/{program}"),
+    )
+}

@@ -4,19 +4,21 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use http::Uri;
 use http::request::Parts;
 use tidegate_identity::{
-    Answers, AskedCounts, Authenticator, Basic, BasicSpec, External, ExternalSpec, Introspection,
-    IntrospectionSpec, Said, Wanted, http_url,
+    Answers, AskedCounts, Authenticator, Basic, BasicSpec, External, ExternalProtocol,
+    ExternalSpec, Introspection, IntrospectionSpec, Said, Wanted, http_url,
 };
 use tidegate_model::{ByteSize, Period, Secret};
 use tidegate_tokens::{Around, Connector, trust};
 use tokio::sync::Semaphore;
 
 use crate::client::Client;
-use crate::external::Authorize;
 pub use crate::external::Origin;
+use crate::external::{Authorize, By};
 use crate::flights::Flights;
+use crate::grpc::Checker;
 use crate::introspect::{Introspect, credentials};
 use crate::passwords::{Passwords, Users};
 
@@ -42,11 +44,14 @@ pub struct Methods {
 
 /// Methods by name.
 #[derive(Default)]
-pub struct Askers(BTreeMap<String, Asker>);
+pub struct Askers {
+    by_name: BTreeMap<String, Asker>,
+    claims: Wanted,
+}
 
 impl std::fmt::Debug for Askers {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_set().entries(self.0.keys()).finish()
+        f.debug_set().entries(self.by_name.keys()).finish()
     }
 }
 
@@ -67,8 +72,8 @@ impl Asker {
 }
 
 impl Askers {
-    /// Methods as the configuration says. Counters of `old` go on; what was remembered does not, as
-    /// files and rules may have changed. `random` makes keys of this process.
+    /// Methods as the configuration says. Counters of `old` go on, and what a method remembers if
+    /// nothing has changed that its answers depend on. `random` makes keys of this process.
     ///
     /// # Errors
     /// A sentence, if a file cannot be used.
@@ -80,23 +85,25 @@ impl Askers {
     ) -> Result<Self, String> {
         let Methods { methods, claims } = spec;
         let build = |(name, spec): (String, AskSpec)| {
-            let counts = old.0.get(&name).map(|asker| asker.answers().counters());
-            let counts = counts.unwrap_or_default();
-            let asker = asker(&name, spec, &claims, counts, around, &mut random);
+            let before = Before {
+                asker: old.by_name.get(&name),
+                same_claims: old.claims == claims,
+            };
+            let asker = asker(&name, spec, &claims, before, around, &mut random);
             let asker = asker.map_err(|why| format!("the authenticator `{name}`: {why}"))?;
             Ok((name, asker))
         };
-        let all = methods
+        let by_name = methods
             .into_iter()
             .map(build)
             .collect::<Result<_, String>>()?;
-        Ok(Self(all))
+        Ok(Self { by_name, claims })
     }
 
     /// The method of this name.
     #[must_use]
     pub fn method(&self, name: &str) -> Option<Arc<dyn Authenticator>> {
-        Some(match self.0.get(name)? {
+        Some(match self.by_name.get(name)? {
             Asker::Introspection(asker) => Arc::clone(&asker.method) as _,
             Asker::Basic(asker) => Arc::clone(&asker.method) as _,
             Asker::External(asker) => Arc::clone(&asker.method) as _,
@@ -105,7 +112,7 @@ impl Askers {
 
     /// Asks about a caller. `None` if no method of this name asks anybody.
     pub async fn ask(&self, name: &str, head: &Parts, origin: Origin<'_>) -> Option<Said> {
-        Some(match self.0.get(name)? {
+        Some(match self.by_name.get(name)? {
             Asker::Introspection(asker) => asker.ask(head).await,
             Asker::Basic(asker) => asker.ask(head).await,
             Asker::External(asker) => asker.ask(head, origin).await,
@@ -114,9 +121,52 @@ impl Askers {
 
     /// Each method with what it was told.
     pub fn all(&self) -> impl Iterator<Item = (&str, &Answers)> {
-        self.0
+        self.by_name
             .iter()
             .map(|(name, asker)| (name.as_str(), asker.answers()))
+    }
+}
+
+/// The method of the same name in the generation before.
+#[derive(Clone, Copy)]
+struct Before<'o> {
+    asker: Option<&'o Asker>,
+    same_claims: bool,
+}
+
+impl Before<'_> {
+    fn counts(self) -> AskedCounts {
+        let counts = self.asker.map(|asker| asker.answers().counters());
+        counts.unwrap_or_default()
+    }
+
+    /// A caller's claims are part of what is remembered of a token.
+    fn introspection(self, spec: &IntrospectionSpec) -> Option<Arc<Introspection>> {
+        match self.asker {
+            Some(Asker::Introspection(old)) if self.same_claims && old.method.spec() == spec => {
+                Some(Arc::clone(&old.method))
+            }
+            _ => None,
+        }
+    }
+
+    /// A password that is remembered is right for a file.
+    fn basic(self, spec: &BasicSpec, users: &Users) -> Option<Arc<Basic>> {
+        match self.asker {
+            Some(Asker::Basic(old)) if old.method.spec() == spec && *old.users == *users => {
+                Some(Arc::clone(&old.method))
+            }
+            _ => None,
+        }
+    }
+
+    fn external(self, spec: &ExternalSpec) -> Option<Arc<External>> {
+        match self.asker {
+            Some(Asker::External(old)) if old.method.spec() == spec => {
+                Some(Arc::clone(&old.method))
+            }
+            _ => None,
+        }
     }
 }
 
@@ -124,7 +174,7 @@ fn asker(
     name: &str,
     spec: AskSpec,
     claims: &Wanted,
-    counts: AskedCounts,
+    before: Before<'_>,
     around: &Around,
     random: &mut impl FnMut() -> [u8; 32],
 ) -> Result<Asker, String> {
@@ -138,38 +188,47 @@ fn asker(
                 (spec.body_max, spec.timeout),
                 around,
             )?;
-            let answers = Answers::new(spec.cache_max, counts);
+            let fresh = |spec: IntrospectionSpec| {
+                let answers = Answers::new(spec.cache_max, before.counts());
+                Arc::new(Introspection::new(name, spec, claims.clone(), answers))
+            };
             Asker::Introspection(Introspect {
                 credentials: credentials(&spec.client_id, secret.reveal())?,
                 flights: Flights::new(spec.in_flight_max, control()),
-                method: Arc::new(Introspection::new(name, spec, claims.clone(), answers)),
+                method: before.introspection(&spec).unwrap_or_else(|| fresh(spec)),
                 client,
                 clock: around.clock,
             })
         }
         AskSpec::Basic(spec) => {
             let users = Arc::new(Users::load(&around.folder.join(&spec.users_file))?);
-            let answers = Answers::new(spec.cache_max, counts);
+            let mut fresh = |spec: BasicSpec| {
+                let answers = Answers::new(spec.cache_max, before.counts());
+                Arc::new(Basic::new(name, spec, random(), answers))
+            };
+            let known = before.basic(&spec, &users);
             Asker::Basic(Passwords {
                 users,
                 at_once: Arc::new(Semaphore::new(spec.at_once_max)),
                 flights: Flights::new(spec.at_once_max + spec.queue_max, control()),
-                method: Arc::new(Basic::new(name, spec, random(), answers)),
+                method: known.unwrap_or_else(|| fresh(spec)),
                 clock: around.clock,
             })
         }
         AskSpec::External(spec) => {
-            let client = client(
-                &spec.url,
-                spec.ca_file.as_deref(),
-                (spec.body_max, spec.timeout),
-                around,
-            )?;
-            let answers = Answers::new(spec.cache_max, counts);
+            let (ca_file, bounds) = (spec.ca_file.as_deref(), (spec.body_max, spec.timeout));
+            let by = match spec.protocol {
+                ExternalProtocol::Http => By::Http(client(&spec.url, ca_file, bounds, around)?),
+                ExternalProtocol::Grpc => By::Grpc(checker(&spec.url, ca_file, bounds, around)?),
+            };
+            let fresh = |spec: ExternalSpec| {
+                let answers = Answers::new(spec.cache_max, before.counts());
+                Arc::new(External::new(name, spec, answers))
+            };
             Asker::External(Authorize {
                 flights: Flights::new(spec.in_flight_max, control()),
-                method: Arc::new(External::new(name, spec, answers)),
-                client,
+                method: before.external(&spec).unwrap_or_else(|| fresh(spec)),
+                by,
                 clock: around.clock,
             })
         }
@@ -182,6 +241,22 @@ fn client(
     (body_max, timeout): (ByteSize, Period),
     around: &Around,
 ) -> Result<Arc<Client>, String> {
+    let (by, uri) = way(url, ca_file, around)?;
+    Ok(Client::new(by, uri, body_max.as_usize(), timeout.get()))
+}
+
+fn checker(
+    url: &str,
+    ca_file: Option<&Path>,
+    (body_max, timeout): (ByteSize, Period),
+    around: &Around,
+) -> Result<Arc<Checker>, String> {
+    let (by, uri) = way(url, ca_file, around)?;
+    Ok(Checker::new(by, uri, body_max.as_usize(), timeout.get()))
+}
+
+/// How a server is reached.
+fn way(url: &str, ca_file: Option<&Path>, around: &Around) -> Result<(Connector, Uri), String> {
     let uri = http_url(url).ok_or("its url is none that can be asked")?;
     let ca_file = ca_file.map(|path| around.folder.join(path));
     let by = Connector {
@@ -189,7 +264,7 @@ fn client(
         clock: around.clock,
         tls: trust(ca_file.as_deref())?,
     };
-    Ok(Client::new(by, uri, body_max.as_usize(), timeout.get()))
+    Ok((by, uri))
 }
 
 /// A secret in a file, without the line break at its end.

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use tidegate_identity::{AskedOutcome, Authenticator, External, ExternalQuestion, Finding, Said};
 use tidegate_runtime::Clock;
 
 use crate::client::Client;
 use crate::flights::Flights;
+use crate::grpc::{Checker, Question};
 
 /// Where a request comes from, for those who are asked about it.
 #[derive(Clone, Copy, Debug)]
@@ -25,20 +26,28 @@ pub struct Origin<'r> {
     pub target: &'r str,
 }
 
+/// How an authorizer is asked.
+#[derive(Clone)]
+pub(crate) enum By {
+    /// With GET, as nginx and Traefik do.
+    Http(Arc<Client>),
+    /// As Envoy does.
+    Grpc(Arc<Checker>),
+}
+
 /// Asks an authorizer.
 pub(crate) struct Authorize {
     pub(crate) method: Arc<External>,
-    pub(crate) client: Arc<Client>,
+    pub(crate) by: By,
     pub(crate) clock: Clock,
     pub(crate) flights: Flights<Option<Said>>,
 }
 
 /// What the gateway says of a request itself, in the words that nginx and Traefik use.
 fn around(head: &Parts, origin: Origin<'_>) -> HeaderMap {
-    let proto = if origin.secure { "https" } else { "http" };
     let said = [
         ("x-forwarded-method", head.method.as_str()),
-        ("x-forwarded-proto", proto),
+        ("x-forwarded-proto", scheme(origin)),
         ("x-forwarded-host", origin.host),
         ("x-forwarded-uri", origin.target),
         ("x-forwarded-for", &origin.client.to_string()),
@@ -62,7 +71,11 @@ impl Authorize {
             _ => {}
         }
         let digest = question.digest;
-        let outcome = match self.flights.join(digest, || self.errand(question)).await {
+        let outcome = match self
+            .flights
+            .join(digest, || self.errand(head, origin, question))
+            .await
+        {
             Ok(Some(Some(said))) => {
                 let good = said.is_ok();
                 answers.count(if good {
@@ -85,14 +98,18 @@ impl Authorize {
         }
     }
 
-    fn errand(&self, question: ExternalQuestion) -> impl Future<Output = Option<Said>> + use<> {
-        let (method, client) = (Arc::clone(&self.method), Arc::clone(&self.client));
-        let clock = self.clock;
+    fn errand(
+        &self,
+        head: &Parts,
+        origin: Origin<'_>,
+        question: ExternalQuestion,
+    ) -> impl Future<Output = Option<Said>> + use<> {
+        let (method, clock) = (Arc::clone(&self.method), self.clock);
+        let ExternalQuestion { headers, digest } = question;
+        let asked = asked(self.by.clone(), head, origin, headers);
         async move {
-            let ExternalQuestion { headers, digest } = question;
-            let answer = client.send(Method::GET, headers, Bytes::new()).await;
-            let said = answer.and_then(|answer| {
-                method.judge(digest, answer.status, &answer.headers, clock.now().wall)
+            let said = asked.await.and_then(|(status, headers)| {
+                method.judge(digest, status, &headers, clock.now().wall)
             });
             match said {
                 Ok(said) => Some(said),
@@ -104,4 +121,36 @@ impl Authorize {
             }
         }
     }
+}
+
+/// A status, and fields that say who it is.
+fn asked(
+    by: By,
+    head: &Parts,
+    origin: Origin<'_>,
+    headers: HeaderMap,
+) -> impl Future<Output = Result<(StatusCode, HeaderMap), String>> + use<> {
+    let question = Question {
+        method: head.method.clone(),
+        client: origin.client.to_string(),
+        scheme: scheme(origin),
+        host: origin.host.to_owned(),
+        target: origin.target.to_owned(),
+        version: head.version,
+        headers,
+    };
+    async move {
+        match by {
+            By::Http(client) => {
+                let answer = client.send(Method::GET, question.headers, Bytes::new());
+                let answer = answer.await?;
+                Ok((answer.status, answer.headers))
+            }
+            By::Grpc(checker) => checker.ask(question).await,
+        }
+    }
+}
+
+const fn scheme(origin: Origin<'_>) -> &'static str {
+    if origin.secure { "https" } else { "http" }
 }

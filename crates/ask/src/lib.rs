@@ -8,6 +8,7 @@ mod asker;
 mod client;
 mod external;
 mod flights;
+mod grpc;
 mod introspect;
 mod passwords;
 

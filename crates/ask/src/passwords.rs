@@ -35,6 +35,16 @@ pub(crate) struct Users {
     decoy: Secret,
 }
 
+impl PartialEq for Users {
+    fn eq(&self, other: &Self) -> bool {
+        let mut both = self.hashes.iter().zip(&other.hashes);
+        self.hashes.len() == other.hashes.len()
+            && both.all(|((user, hash), (other, theirs))| {
+                user == other && hash.reveal() == theirs.reveal()
+            })
+    }
+}
+
 impl Users {
     pub(crate) fn load(path: &Path) -> Result<Self, String> {
         let unusable = |why: String| format!("{} cannot be used: {why}", path.display());

@@ -5,7 +5,9 @@ use std::fmt;
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use tidegate_identity::{BasicSpec, ExternalSpec, IntrospectionSpec, JwtSpec, MtlsSpec};
+use tidegate_identity::{
+    BasicSpec, ExternalSpec, IntrospectionSpec, JwtSpec, MtlsSpec, SignatureSpec,
+};
 
 use crate::Spanned;
 
@@ -30,6 +32,8 @@ pub enum AuthenticatorSpec {
     Basic(BasicSpec),
     /// Callers whom an authorizer judges.
     External(Box<ExternalSpec>),
+    /// Callers who sign their requests.
+    Signature(Box<SignatureSpec>),
     /// Everyone who shows no credential.
     Anonymous(AnonymousSpec),
 }

@@ -2,6 +2,7 @@
 
 mod auth;
 mod caller;
+mod clear;
 mod exposure;
 mod names;
 mod regions;

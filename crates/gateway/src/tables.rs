@@ -1,5 +1,6 @@
 //! A checked configuration into the tables that requests meet.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tidegate_ask::{AskSpec, Askers};
@@ -7,7 +8,7 @@ use tidegate_balance::Pool;
 use tidegate_config::{
     AuthenticatorSpec, BY_KEY, EVERYONE, Loaded, Methods, RequireText, Spanned, WorldSpec,
 };
-use tidegate_identity::{Mtls, Pepper, Wanted};
+use tidegate_identity::{Mtls, Pepper, SignatureSpec, Wanted};
 use tidegate_limit::{Dimension, Limit, Table};
 use tidegate_limitstore::Store;
 use tidegate_pipeline::{Method, Require, RouteSpec, Snapshot, SnapshotParts};
@@ -15,7 +16,7 @@ use tidegate_proxy::Live;
 use tidegate_route::MatchSpec;
 use tidegate_rule::Rule;
 use tidegate_telemetry::Metrics;
-use tidegate_tokens::{Around, Signer, Tokens, TokensSpec};
+use tidegate_tokens::{Around, Signatures, Signer, Tokens, TokensSpec};
 
 use crate::place::own_region;
 
@@ -28,6 +29,7 @@ fn methods(names: &Methods, world: &WorldSpec, limits: &[&String], known: &Known
         name => match &world.authenticators.get(name)?.value {
             AuthenticatorSpec::Mtls(spec) => Some(Method::Other(Arc::new(Mtls::new(name, spec)))),
             AuthenticatorSpec::Jwt(_) => Some(Method::Other(known.tokens.method(name)?)),
+            AuthenticatorSpec::Signature(_) => Some(Method::Other(known.signatures.method(name)?)),
             AuthenticatorSpec::Introspection(_)
             | AuthenticatorSpec::Basic(_)
             | AuthenticatorSpec::External(_) => Some(Method::Other(known.askers.method(name)?)),
@@ -56,6 +58,16 @@ fn tokens_spec(world: &WorldSpec) -> TokensSpec {
     }
 }
 
+/// The methods that look at signed requests.
+fn signature_specs(world: &WorldSpec) -> BTreeMap<String, SignatureSpec> {
+    let methods = world.authenticators.iter();
+    let methods = methods.filter_map(|(name, spec)| match &spec.value {
+        AuthenticatorSpec::Signature(spec) => Some((name.clone(), (**spec).clone())),
+        _ => None,
+    });
+    methods.collect()
+}
+
 /// The methods that ask others.
 fn askers_spec(world: &WorldSpec) -> tidegate_ask::Methods {
     let methods = world.authenticators.iter().filter_map(|(name, spec)| {
@@ -65,6 +77,7 @@ fn askers_spec(world: &WorldSpec) -> tidegate_ask::Methods {
             AuthenticatorSpec::External(spec) => AskSpec::External((**spec).clone()),
             AuthenticatorSpec::Jwt(_)
             | AuthenticatorSpec::Mtls(_)
+            | AuthenticatorSpec::Signature(_)
             | AuthenticatorSpec::Anonymous(_) => return None,
         };
         Some((name.clone(), spec))
@@ -122,8 +135,9 @@ fn require(text: &RequireText) -> Require {
 #[derive(Debug)]
 pub(crate) struct Known {
     tokens: Tokens,
+    signatures: Signatures,
     askers: Askers,
-    signer: Option<Signer>,
+    signer: Option<Arc<Signer>>,
 }
 
 impl Known {
@@ -137,14 +151,18 @@ impl Known {
         around: &Around,
     ) -> Result<Self, String> {
         let (no_tokens, no_askers) = (Tokens::default(), Askers::default());
+        let no_signatures = Signatures::default();
+        let signatures = old.map_or(&no_signatures, |live| &live.signatures);
         let tokens = old.map_or(&no_tokens, |live| &live.tokens);
         let askers = old.map_or(&no_askers, |live| &live.askers);
         let spec = world.caller.value.assertion.clone();
+        let signer = old.and_then(|live| live.signer.as_ref());
         let signer = spec
-            .map(|spec| Signer::load(spec, &around.folder))
+            .map(|spec| Signer::reload(spec, &around.folder, signer))
             .transpose();
         Ok(Self {
             tokens: Tokens::build(tokens_spec(world), tokens, around)?,
+            signatures: Signatures::build(signature_specs(world), signatures, &around.folder)?,
             askers: Askers::build(askers_spec(world), askers, around, random)?,
             signer: signer.map_err(|why| format!("the keys of assertions: {why}"))?,
         })
@@ -243,8 +261,11 @@ pub(crate) fn live(
         .map_err(|error| format!("the configuration cannot run: {error:?}"))?;
     let Known {
         tokens,
+        signatures,
         askers,
         signer,
     } = known;
-    Ok(Live::new(snapshot, tokens, askers, signer, metrics, store))
+    Ok(Live::new(
+        snapshot, tokens, signatures, askers, signer, metrics, store,
+    ))
 }

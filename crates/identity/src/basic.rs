@@ -21,7 +21,7 @@ use crate::asked::{Answers, Keep, Said};
 use crate::authorization::{Presented, conceal, presented};
 use crate::digest_cache::Digest;
 use crate::shared::{Contradictions, cache_max};
-use crate::{Authenticator, Denied, Finding, Verified};
+use crate::{Authenticator, Denied, Finding, Scheme, Verified};
 
 const SCHEME: &str = "Basic";
 /// Credentials are at most so long, in base64.
@@ -192,7 +192,7 @@ impl Authenticator for Basic {
         &self.name
     }
 
-    fn identify(&self, head: &Parts, now: Now) -> Finding {
+    fn identify(&self, head: &Parts, _: Scheme, now: Now) -> Finding {
         if presented(head, SCHEME) == Presented::Absent {
             return Finding::Absent;
         }
@@ -243,24 +243,33 @@ mod tests {
         let method = method(1);
         let (right, wrong) = (head(b"ada:a:b"), head(b"ada:a:c"));
         for (head, good) in [(&right, true), (&wrong, false)] {
-            assert!(matches!(method.identify(head, at(100)), Finding::Ask(_)));
+            assert!(matches!(
+                method.identify(head, Scheme::Https, at(100)),
+                Finding::Ask(_)
+            ));
             let presented = method.password(head).unwrap();
             assert_eq!(presented.user, "ada");
             assert_eq!(method.judge(&presented, good, at(100).wall).is_ok(), good);
         }
-        let Finding::Verified(ada) = method.identify(&right, at(399)) else {
+        let Finding::Verified(ada) = method.identify(&right, Scheme::Https, at(399)) else {
             panic!("not remembered");
         };
         assert_eq!(
             (ada.account.as_str(), ada.consumer.as_str()),
             ("people:ada", "ada")
         );
-        assert!(matches!(method.identify(&right, at(400)), Finding::Ask(_)));
         assert!(matches!(
-            method.identify(&wrong, at(109)),
+            method.identify(&right, Scheme::Https, at(400)),
+            Finding::Ask(_)
+        ));
+        assert!(matches!(
+            method.identify(&wrong, Scheme::Https, at(109)),
             Finding::Denied(Denied::Password)
         ));
-        assert!(matches!(method.identify(&wrong, at(110)), Finding::Ask(_)));
+        assert!(matches!(
+            method.identify(&wrong, Scheme::Https, at(110)),
+            Finding::Ask(_)
+        ));
     }
 
     #[test]
@@ -275,7 +284,7 @@ mod tests {
     fn what_cannot_be_read_is_refused_without_asking() {
         let method = method(1);
         for credentials in [&b"ada"[..], b":x", b"a\nb:x", b"\xff:x", &[b'a'; 2_000]] {
-            let said = method.identify(&head(credentials), at(0));
+            let said = method.identify(&head(credentials), Scheme::Https, at(0));
             assert!(
                 matches!(said, Finding::Denied(Denied::Password)),
                 "{credentials:?}"

@@ -1,5 +1,6 @@
-//! Callers whom somebody else judges: each request is described to an authorizer over HTTP, and its
-//! status decides (as nginx's `auth_request` and Traefik's ForwardAuth do).
+//! Callers whom somebody else judges: each request is described to an authorizer, over HTTP, where
+//! its status decides (as nginx's `auth_request` and Traefik's ForwardAuth do), or in Envoy's
+//! protocol over gRPC. What is asked and what an answer means is the same for both.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use crate::asked::{Answers, Keep, Said};
 use crate::digest_cache::Digest;
 use crate::shared::{Contradictions, cache_max, in_flight_max, no_time};
 use crate::token::http_url;
-use crate::{Authenticator, Denied, Finding, Verified};
+use crate::{Authenticator, Denied, Finding, Scheme, Verified};
 
 const TTL_MAX: Period = Period::from_secs(3_600);
 const TIMEOUT_MAX: Period = Period::from_secs(30);
@@ -28,8 +29,11 @@ const WORDS_MAX: usize = 64;
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExternalSpec {
-    /// Where it is asked, with GET.
+    /// Where it is asked: with GET, or of gRPC the server alone.
     pub url: String,
+    /// How it is asked.
+    #[serde(default)]
+    pub protocol: ExternalProtocol,
     /// Certificates that the server's must descend from, in place of the system's; relative to the
     /// data folder.
     #[serde(default)]
@@ -79,6 +83,17 @@ pub struct ExternalSpec {
     pub cache_max: usize,
 }
 
+/// How an authorizer is asked.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExternalProtocol {
+    /// With GET, as nginx's `auth_request` does.
+    #[default]
+    Http,
+    /// By `envoy.service.auth.v3.Authorization/Check`.
+    Grpc,
+}
+
 /// What applies if an authorizer does not answer.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -125,6 +140,15 @@ impl ExternalSpec {
             http_url(&self.url).is_none(),
             "its url is none that can be asked",
             "write `url: http://authorizer.internal:9000/check`",
+        );
+        let bare = http_url(&self.url).is_none_or(|url| {
+            let target = url.path_and_query();
+            target.is_none_or(|target| target.as_str() == "/")
+        });
+        found.note(
+            self.protocol == ExternalProtocol::Grpc && !bare,
+            "its url has a path, which gRPC has no use for",
+            "write the server alone: `url: http://authorizer.internal:9000`",
         );
         found.note(
             self.credentials.is_empty() || asked.count() > FIELDS_MAX,
@@ -303,7 +327,7 @@ impl Authenticator for External {
         &self.name
     }
 
-    fn identify(&self, head: &Parts, _: Now) -> Finding {
+    fn identify(&self, head: &Parts, _: Scheme, _: Now) -> Finding {
         // What is known already is found when the whole question is put together.
         match self.is_presented(head) {
             true => Finding::Ask(Denied::AuthorizerDown),
@@ -426,6 +450,25 @@ mod tests {
         // What the gateway says of a request cannot be said by it.
         let lied = method.question(&head(&[("x-forwarded-uri", "/z")]), headers(&at));
         assert_eq!(lied.headers["x-forwarded-uri"], "/a");
+    }
+
+    #[test]
+    fn grpc_needs_a_server_and_no_path() {
+        let found = |url: &str| {
+            let text = format!(r#"{{"url":"{url}","protocol":"grpc"}}"#);
+            let spec: ExternalSpec = serde_json::from_str(&text).unwrap();
+            spec.contradictions().len()
+        };
+        assert_eq!(
+            [
+                "http://a:1",
+                "https://a:1/",
+                "http://a:1/check",
+                "http://a:1/?b"
+            ]
+            .map(found),
+            [0, 0, 1, 1]
+        );
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod mtls;
 mod place;
 mod record;
 mod shared;
+mod signature;
 mod spec;
 mod token;
 mod verified;
@@ -30,13 +31,18 @@ pub use assertion::{AssertionSpec, Statement};
 pub use basic::{Basic, BasicSpec, Password};
 pub use cache::{CacheSpec, KeyCache, Lookup};
 pub use digest_cache::{Digest, DigestCache};
-pub use external::{External, ExternalQuestion, ExternalSpec, OnFailure};
+pub use external::{External, ExternalProtocol, ExternalQuestion, ExternalSpec, OnFailure};
 pub use guard::Guard;
 pub use key::{KeyId, KeyText, Malformed, Minted, Pepper};
-pub use method::{Authenticator, Finding};
+pub use method::{Authenticator, Finding, Scheme};
 pub use mtls::{Mtls, MtlsSpec};
 pub use place::{is_present, present, strip_fields, strip_query};
 pub use record::{Denied, KeyItem, KeyRecord, KeySecret, Retiring, SecretDigest};
+pub use signature::{
+    Budget, HmacKey, Hold, MessageKey, NonceRule, Nonces, SIGNATURE_RESULTS, Signature,
+    SignatureAlgorithm, SignatureCounts, SignatureDenied, SignatureKeySpec, SignatureMemory,
+    SignatureSpec, SignedBody,
+};
 pub use spec::{DynamoSpec, KeyStoreSpec, KeysSpec, OnKeyStoreDown};
 pub use token::{
     Algorithm, Checked, Introspection, IntrospectionSpec, JwksSpec, Jwt, JwtSpec, RESULTS,

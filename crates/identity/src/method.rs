@@ -8,8 +8,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use http::HeaderMap;
 use http::request::Parts;
+use http::{HeaderMap, HeaderValue};
+use serde::Deserialize;
 use tidegate_model::Now;
 
 use crate::{Denied, Verified};
@@ -31,6 +32,36 @@ pub enum Finding {
     Ask(Denied),
 }
 
+/// How a request came in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scheme {
+    /// In clear.
+    Http,
+    /// Over TLS.
+    Https,
+}
+
+impl Scheme {
+    /// As URLs spell it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+
+    /// The port that need not be said, behind its colon.
+    #[must_use]
+    pub(crate) const fn port(self) -> &'static str {
+        match self {
+            Self::Http => ":80",
+            Self::Https => ":443",
+        }
+    }
+}
+
 /// A method of finding out who is calling, other than API keys. It never waits: what must be
 /// fetched is asked for with [`Finding::Ask`], and a shell that knows the method by its name does
 /// the fetching.
@@ -38,11 +69,16 @@ pub trait Authenticator: fmt::Debug + Send + Sync {
     /// Its name in the configuration.
     fn name(&self) -> &str;
 
-    /// Looks for a credential and judges it.
-    fn identify(&self, head: &Parts, now: Now) -> Finding;
+    /// Looks for a credential and judges it. `scheme` is that of the connection.
+    fn identify(&self, head: &Parts, scheme: Scheme, now: Now) -> Finding;
 
     /// The scheme that `WWW-Authenticate` offers, such as `Bearer`.
     fn scheme(&self) -> &'static str;
+
+    /// What `Accept-Signature` asks for (RFC 9421 section 5.1), of methods that look at signatures.
+    fn accept_signature(&self) -> Option<&HeaderValue> {
+        None
+    }
 
     /// Takes credentials of this method off a head, whoever they are of.
     fn conceal(&self, headers: &mut HeaderMap);

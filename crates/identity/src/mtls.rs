@@ -8,7 +8,7 @@ use http::request::Parts;
 use serde::Deserialize;
 use tidegate_model::{ClientCertificate, Now};
 
-use crate::{Authenticator, Denied, Finding, Verified};
+use crate::{Authenticator, Denied, Finding, Scheme, Verified};
 
 const PATTERNS_MAX: usize = 64;
 const NAME_MAX: usize = 256;
@@ -135,7 +135,7 @@ impl Authenticator for Mtls {
         &self.name
     }
 
-    fn identify(&self, head: &Parts, _: Now) -> Finding {
+    fn identify(&self, head: &Parts, _: Scheme, _: Now) -> Finding {
         let Some(certificate) = head.extensions.get::<Arc<ClientCertificate>>() else {
             return Finding::Absent;
         };
@@ -187,7 +187,7 @@ mod tests {
             mono: Mono::from_millis(0),
             wall: Wall::from_unix_secs(0),
         };
-        match Mtls::new("m", &spec).identify(&head, now) {
+        match Mtls::new("m", &spec).identify(&head, Scheme::Https, now) {
             Finding::Verified(who) => Some(who.account.clone()),
             Finding::Foreign(Denied::Certificate) => None,
             other => panic!("{other:?}"),

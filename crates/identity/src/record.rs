@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 use tidegate_model::{Prefix, Wall};
 
-use crate::{KeyId, TokenDenied};
+use crate::{KeyId, SignatureDenied, TokenDenied};
 
 /// HMAC-SHA256(pepper, secret).
 pub type SecretDigest = [u8; 32];
@@ -225,6 +225,8 @@ pub enum Denied {
     AuthorizerDown,
     /// A token, or no credential at all where several methods are offered.
     Token(TokenDenied),
+    /// A signed request.
+    Signature(SignatureDenied),
 }
 
 impl Denied {
@@ -249,6 +251,7 @@ impl Denied {
             Self::Barred => "authorizer_barred",
             Self::AuthorizerDown => "authorizer_down",
             Self::Token(why) => why.label(),
+            Self::Signature(why) => why.label(),
         }
     }
 }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::KeyRecord;
+use crate::{KeyRecord, SignedBody};
 
 /// A caller that was verified. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -40,6 +40,8 @@ pub struct Verified {
     pub all_claims: Option<serde_json::Value>,
     /// From when on it is refused, in seconds since the Unix epoch.
     pub expires_unix_secs: Option<u64>,
+    /// What the body must be, if the credential says.
+    pub body: Option<SignedBody>,
 }
 
 /// The name of API keys as a method.

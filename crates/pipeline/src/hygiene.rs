@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use http::header::{CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING, VIA};
 use http::request::Parts;
 use http::{HeaderMap, Method, Version};
+use tidegate_identity::Scheme;
 use tidegate_model::{Exposure, Prefix};
 
 use crate::forward::PSEUDONYM;
@@ -71,6 +72,10 @@ pub fn arrive<'r>(head: &'r Parts, origin: Origin<'_>) -> Result<Arrival<'r>, Re
         host,
         path,
         client,
+        scheme: match origin.secure {
+            true => Scheme::Https,
+            false => Scheme::Http,
+        },
         exposure: origin.exposure,
     })
 }

@@ -153,7 +153,7 @@ fn find(
                 return by_key(arrival, snapshot, cache, pepper, now);
             }
             Method::Key => {}
-            Method::Other(method) => match method.identify(head, now) {
+            Method::Other(method) => match method.identify(head, arrival.scheme, now) {
                 Finding::Absent => {}
                 Finding::Foreign(why) => foreign = Some(why),
                 Finding::Verified(who) => return Ok(Found::Caller(Identity::of(who), None)),

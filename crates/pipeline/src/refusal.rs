@@ -7,7 +7,7 @@
 use std::fmt::Write;
 
 use http::StatusCode;
-use tidegate_identity::{Denied, TokenDenied};
+use tidegate_identity::{Denied, SignatureDenied, TokenDenied};
 use tidegate_route::MethodSet;
 
 use crate::{BadPath, Forbidden};
@@ -88,6 +88,62 @@ const fn problem(
         slug,
         title,
         detail,
+    }
+}
+
+/// What is said of a signed request: how to sign it so that it is taken, and nothing of keys.
+const fn unsigned(why: SignatureDenied) -> Problem {
+    use SignatureDenied as D;
+    use StatusCode as S;
+    match why {
+        D::Stale | D::NotYet => problem(
+            S::UNAUTHORIZED,
+            "signature-out-of-time",
+            "The signature is too old, or of the future",
+            "Sign the request right before it is sent, and set the clock by NTP.",
+        ),
+        D::Uncovered => problem(
+            S::UNAUTHORIZED,
+            "signature-incomplete",
+            "The signature does not cover what it must",
+            "Cover the components that Accept-Signature lists; content-digest only if there is a body.",
+        ),
+        D::Malformed | D::Ambiguous | D::Component => problem(
+            S::UNAUTHORIZED,
+            "signature-unreadable",
+            "The signature cannot be read",
+            "Send one signature as RFC 9421 says, with created and keyid, of components that the request has.",
+        ),
+        D::NonceMissing => problem(
+            S::UNAUTHORIZED,
+            "signature-nonce-missing",
+            "The signature has no nonce",
+            "Give each signature a parameter nonce of its own.",
+        ),
+        D::Replayed => problem(
+            S::UNAUTHORIZED,
+            "signature-replayed",
+            "The signature was used before",
+            "Sign each request anew, with a nonce of its own.",
+        ),
+        D::UnknownKey | D::Algorithm | D::Wrong => problem(
+            S::UNAUTHORIZED,
+            "signature-not-accepted",
+            "The signature is not accepted",
+            "Sign the request as it is sent, with a key that this service knows and the algorithm that it is for.",
+        ),
+        D::Content => problem(
+            S::BAD_REQUEST,
+            "content-digest-mismatch",
+            "The body is not the one that was signed",
+            "Send the body that Content-Digest describes, and cover content-digest in the signature.",
+        ),
+        D::NoncesFull | D::BodiesFull => problem(
+            S::SERVICE_UNAVAILABLE,
+            "credential-check-unavailable",
+            "The credential cannot be checked at the moment",
+            "Try again in a moment.",
+        ),
     }
 }
 
@@ -215,6 +271,7 @@ impl Refusal {
                 "The caller is not allowed to do this",
                 "Ask the operator of this service for access.",
             ),
+            Self::Denied(Denied::Signature(why)) => unsigned(*why),
             Self::Denied(Denied::Token(_)) => problem(
                 S::UNAUTHORIZED,
                 "token-not-accepted",
@@ -347,6 +404,20 @@ impl Refusal {
         "authorizer_rejected",
         "authorizer_barred",
         "authorizer_down",
+        "signature_malformed",
+        "signature_unknown_key",
+        "signature_ambiguous",
+        "signature_algorithm",
+        "signature_stale",
+        "signature_not_yet",
+        "signature_uncovered",
+        "signature_component",
+        "signature_wrong",
+        "signature_nonce_missing",
+        "signature_replayed",
+        "signature_nonces_full",
+        "signature_content",
+        "signature_bodies_full",
         "forbidden_address",
         "forbidden_scope",
         "forbidden_role",
@@ -378,7 +449,13 @@ impl Refusal {
     pub const fn closes(&self) -> bool {
         matches!(
             self,
-            Self::Framing | Self::BodyTimeout | Self::BodyBroken | Self::BodyTooLarge
+            Self::Framing
+                | Self::BodyTimeout
+                | Self::BodyBroken
+                | Self::BodyTooLarge
+                | Self::Denied(Denied::Signature(
+                    SignatureDenied::Content | SignatureDenied::BodiesFull
+                ))
         )
     }
 

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use http::request::Parts;
 use http::uri::PathAndQuery;
-use tidegate_identity::{Identity, KeyId};
+use tidegate_identity::{Identity, KeyId, Scheme};
 use tidegate_limit::{Ask, Decision, LIMITS_PER_REQUEST_MAX, Table, retry_after_secs};
 use tidegate_model::{Exposure, Now};
 use tidegate_route::Miss;
@@ -22,6 +22,7 @@ pub struct Arrival<'r> {
     pub(crate) host: Cow<'r, str>,
     pub(crate) path: Cow<'r, str>,
     pub(crate) client: IpAddr,
+    pub(crate) scheme: Scheme,
     pub(crate) exposure: Exposure,
 }
 

@@ -18,6 +18,7 @@ mod proxy;
 mod respond;
 mod serve;
 mod shared;
+mod signed;
 mod stored;
 mod upload;
 mod upstream;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
-use tidegate_identity::{Denied, TokenDenied};
+use tidegate_identity::{Denied, SignatureDenied, TokenDenied};
 use tidegate_limit::{Decision, ratelimit_field};
 use tidegate_net::Busy;
 use tidegate_pipeline::{Forbidden, Method, Refusal, Route, Snapshot, Terms};
@@ -15,6 +15,7 @@ use crate::observe::Story;
 
 const BEARER: &str = "Bearer";
 const REALM: &str = "tidegate";
+const ACCEPT_SIGNATURE: HeaderName = HeaderName::from_static("accept-signature");
 const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATELIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const TIDEGATE_LIMITS: HeaderName = HeaderName::from_static("tidegate-limits");
@@ -57,6 +58,7 @@ pub(crate) fn refuse(
             Denied::StoreDown
             | Denied::PasswordBusy
             | Denied::AuthorizerDown
+            | Denied::Signature(SignatureDenied::NoncesFull | SignatureDenied::BodiesFull)
             | Denied::Token(TokenDenied::KeysDown | TokenDenied::IssuerDown),
         )
         | Refusal::NoEndpoint
@@ -101,6 +103,9 @@ fn challenge(headers: &mut HeaderMap, why: Denied, route: &Route, snapshot: &Sna
                 format!("ApiKey realm=\"{REALM}\", header=\"{header}\"")
             }
             Method::Other(method) => {
+                if let Some(accept) = method.accept_signature() {
+                    headers.append(ACCEPT_SIGNATURE, accept.clone());
+                }
                 let scheme = method.scheme();
                 let more = match scheme {
                     BEARER => error_of(why),

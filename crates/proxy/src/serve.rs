@@ -28,6 +28,7 @@ use crate::patience::{Waiting, pause};
 use crate::proxy::Proxy;
 use crate::respond::{debug_field, limit_fields, refuse};
 use crate::shared::{Live, Shared};
+use crate::signed::checked;
 use crate::upload::{Upload, UploadFacts};
 
 impl Proxy {
@@ -351,6 +352,11 @@ impl Proxy {
         story.upload = Some(Rc::clone(&upload));
         let idle = spec.idle_timeout.get();
         let body = Upload::new(body, Rc::clone(&upload), route.body_max, idle, until);
+        let signed = caller.as_ref().and_then(Identity::verified);
+        let body = match signed.and_then(|caller| caller.body.as_ref()) {
+            Some(signed) => checked(body, signed, &upload).await?,
+            None => body,
+        };
         counters.route.of(self.core).forwarded.add(1);
         let errand = Errand {
             proxy: self,

@@ -13,7 +13,7 @@ use tidegate_pipeline::Snapshot;
 use tidegate_runtime::Clock;
 use tidegate_telemetry::Metrics;
 use tidegate_telemetry::metrics::{LimitMetrics, PoolMetrics, RouteMetrics};
-use tidegate_tokens::{Signer, Tokens};
+use tidegate_tokens::{Signatures, Signer, Tokens};
 
 use crate::KeyLookup;
 use crate::patience::Queue;
@@ -25,10 +25,12 @@ pub struct Live {
     pub snapshot: Snapshot,
     /// Methods that take tokens.
     pub tokens: Tokens,
+    /// Methods that look at signed requests.
+    pub signatures: Signatures,
     /// Methods that ask others.
     pub askers: Askers,
     /// Signs what services are told of callers.
-    pub signer: Option<Signer>,
+    pub signer: Option<Arc<Signer>>,
     /// Counters of routes, by their place.
     pub(crate) routes: Vec<RouteCounters>,
     /// Counters of limits, by their place.
@@ -57,8 +59,9 @@ impl Live {
     pub fn new(
         snapshot: Snapshot,
         tokens: Tokens,
+        signatures: Signatures,
         askers: Askers,
-        signer: Option<Signer>,
+        signer: Option<Arc<Signer>>,
         metrics: &Metrics,
         store: Option<Arc<Store>>,
     ) -> Self {
@@ -78,6 +81,7 @@ impl Live {
             nowhere: metrics.route(NOWHERE),
             snapshot,
             tokens,
+            signatures,
             askers,
             signer,
         }

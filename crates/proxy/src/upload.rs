@@ -13,6 +13,8 @@ use hyper::body::Incoming;
 use tidegate_pipeline::Refusal;
 use tokio::time::{Instant, Sleep};
 
+use crate::signed::Signed;
+
 /// What became of a client's body, for whoever waits for the service's answer.
 #[derive(Debug, Default)]
 pub(crate) struct UploadFacts {
@@ -70,10 +72,19 @@ impl fmt::Display for Fault {
 
 impl std::error::Error for Fault {}
 
+/// Where the body comes from.
+enum Source {
+    /// There never was one.
+    Nowhere,
+    /// The client.
+    Client(Incoming),
+    /// It came before, and is the one that was signed.
+    Held(Box<Signed>),
+}
+
 /// A client's body.
 pub(crate) struct Upload {
-    /// `None` if there never was one.
-    body: Option<Incoming>,
+    body: Source,
     facts: Rc<UploadFacts>,
     left: u64,
     idle: Duration,
@@ -91,7 +102,7 @@ impl Upload {
         until: Instant,
     ) -> Self {
         Self {
-            body: Some(body),
+            body: Source::Client(body),
             facts,
             left: bytes_max,
             idle,
@@ -103,13 +114,19 @@ impl Upload {
     /// The body of a request that has none.
     pub(crate) const fn empty(facts: Rc<UploadFacts>, until: Instant) -> Self {
         Self {
-            body: None,
+            body: Source::Nowhere,
             facts,
             left: 0,
             idle: Duration::ZERO,
             until,
             sleep: None,
         }
+    }
+
+    /// With what came, which was checked.
+    pub(crate) fn held(mut self, body: Signed) -> Self {
+        self.body = Source::Held(Box::new(body));
+        self
     }
 
     fn fail(&self, fault: Fault) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
@@ -146,8 +163,14 @@ impl Body for Upload {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
         let this = self.get_mut();
-        let Some(body) = &mut this.body else {
-            return Poll::Ready(None);
+        let body = match &mut this.body {
+            Source::Nowhere => return Poll::Ready(None),
+            Source::Client(body) => body,
+            Source::Held(body) => {
+                let part = body.next();
+                this.moved();
+                return Poll::Ready(part.map(|part| Ok(Frame::data(part))));
+            }
         };
         match Pin::new(body).poll_frame(cx) {
             Poll::Pending => this.wait(cx),
@@ -177,12 +200,18 @@ impl Body for Upload {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.as_ref().is_none_or(Body::is_end_stream)
+        match &self.body {
+            Source::Nowhere => true,
+            Source::Client(body) => body.is_end_stream(),
+            Source::Held(body) => body.left() == 0,
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body
-            .as_ref()
-            .map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+        match &self.body {
+            Source::Nowhere => SizeHint::with_exact(0),
+            Source::Client(body) => body.size_hint(),
+            Source::Held(body) => SizeHint::with_exact(body.left()),
+        }
     }
 }

@@ -146,6 +146,13 @@ catalog! {
     TOKENS_CACHED = Gauge "tidegate_tokens_cached" ["authenticator"];
     /// Fetches of issuers' keys, by how they ended.
     TOKEN_KEY_FETCHES = Counter "tidegate_token_key_fetches" ["authenticator", "outcome"];
+    /// Signed requests by what came of them: `verified`, or why not. Bodies are judged apart,
+    /// later.
+    SIGNATURES = Counter "tidegate_signatures" ["authenticator", "result"];
+    /// Nonces that are remembered, of all keys together.
+    SIGNATURE_NONCES = Gauge "tidegate_signature_nonces" ["authenticator"];
+    /// Bytes of signed bodies that are held until they are there as a whole.
+    SIGNED_BODIES_HELD_BYTES = Gauge "tidegate_signed_bodies_held_bytes" ["authenticator"];
     /// Callers of whom somebody else was asked, by how it ended; `full` if as many were asked about
     /// as may be.
     ASKED = Counter "tidegate_authenticator_asked" ["authenticator", "outcome"];

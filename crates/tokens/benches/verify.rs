@@ -1,10 +1,10 @@
 //! What a token costs: `cargo bench -p tidegate-tokens`.
 //!
 //! For each algorithm, in turns: the signature alone by AWS-LC with a key that is ready (what the
-//! mathematics cost), the signature alone by `jsonwebtoken` (the library that we chose), our whole
-//! method with tokens that it has never seen (form, claims, signature), and the method with tokens
-//! that it remembers. The median of the rounds is told, in CPU time of the thread, so that other
-//! work on the machine weighs less.
+//! mathematics cost), a whole token by `jsonwebtoken`, with issuer, audience and expiry checked and
+//! claims read (the library that we chose), our whole method with tokens that it has never seen, and
+//! the method with tokens that it remembers. The median of the rounds is told, in CPU time of the
+//! thread, so that other work on the machine weighs less.
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
@@ -24,8 +24,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::Request;
 use http::request::Parts;
-use jsonwebtoken::DecodingKey;
 use jsonwebtoken::jwk::Jwk;
+use jsonwebtoken::{DecodingKey, Validation};
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::json;
 use tidegate_identity::{Algorithm, Authenticator, Finding, JwtSpec, Wanted};
@@ -152,11 +152,14 @@ fn measure(scheme: &Scheme, control: &tokio::runtime::Handle) {
         .collect();
     let method = method(scheme, clock, control.clone());
     let theirs = decoding_key(scheme);
+    let mut validation = Validation::new(scheme.name.parse().expect("an algorithm"));
+    validation.set_issuer(&[ISSUER]);
+    validation.set_audience(&["api"]);
     let mut nanos = [(); 4].map(|()| Vec::new());
     for fresh in tokens.chunks(TOKENS) {
         let requests: Vec<Parts> = fresh.iter().map(|token| request(token)).collect();
         let accept = |request: &Parts| {
-            let found = method.identify(request, now);
+            let found = method.identify(request, tidegate_identity::Scheme::Https, now);
             assert!(matches!(found, Finding::Verified(_)), "{found:?}");
             black_box(&found);
         };
@@ -166,11 +169,8 @@ fn measure(scheme: &Scheme, control: &tokio::runtime::Handle) {
             assert!((scheme.check)(message.as_bytes(), &signature));
         };
         let library = |token: &String| {
-            let (message, signature) = token.rsplit_once('.').expect("a token");
-            let algorithm = scheme.name.parse().expect("an algorithm");
-            let good =
-                jsonwebtoken::crypto::verify(signature, message.as_bytes(), &theirs, algorithm);
-            assert!(good.expect("verifiable"));
+            let read = jsonwebtoken::decode::<serde_json::Value>(token, &theirs, &validation);
+            black_box(&read.expect("a good token"));
         };
         nanos[0].push(timed(TOKENS, || fresh.iter().for_each(raw)));
         nanos[1].push(timed(TOKENS, || fresh.iter().for_each(library)));
@@ -181,10 +181,9 @@ fn measure(scheme: &Scheme, control: &tokio::runtime::Handle) {
     }
     let [raw, library, ours, known] = nanos.map(median);
     println!(
-        "  {:<6} AWS-LC {raw:>7.0} ns   jsonwebtoken {library:>7.0} ({:.2})   ours {ours:>7.0} ({:.2})   remembered {known:>5.0}",
+        "  {:<6} signature alone {raw:>7.0} ns   jsonwebtoken {library:>7.0}   ours {ours:>7.0}, {:.2} of it   remembered {known:>5.0}",
         scheme.name,
-        library / raw,
-        ours / raw,
+        ours / library,
     );
 }
 

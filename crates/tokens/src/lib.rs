@@ -2,7 +2,8 @@
 //!
 //! A [`Keyring`] holds the keys of one issuer: read from a file, or fetched and kept fresh. It is
 //! the `Verify` that identity's method for tokens asks. [`Tokens`] are all such methods of a
-//! generation. [`Signer`] is the other side: the gateway's own keys, and what they say of callers.
+//! generation, and [`Signatures`] those that look at signed requests. [`Signer`] is the other side:
+//! the gateway's own keys, and what they say of callers.
 
 mod connect;
 mod crypto;
@@ -13,6 +14,7 @@ mod keyset;
 mod methods;
 mod probe;
 mod refresh;
+mod signatures;
 mod signer;
 mod source;
 
@@ -22,4 +24,5 @@ pub use files::{UnusableFile, unusable_files};
 pub use keyring::{FETCHES, Keyring};
 pub use methods::{Around, Tokens, TokensSpec};
 pub use probe::probe;
+pub use signatures::{Signatures, unusable_signature_files};
 pub use signer::Signer;

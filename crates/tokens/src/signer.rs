@@ -5,6 +5,7 @@
 //! the old one when the last statement of it is over. The file is read with the configuration.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -93,6 +94,20 @@ impl Signer {
             cache: DigestCache::new(spec.cache_max),
             spec,
         })
+    }
+
+    /// Reads the keys anew. What was signed is kept if they are the same: the first one signs.
+    ///
+    /// # Errors
+    /// A sentence, if the file cannot be used.
+    pub fn reload(
+        spec: AssertionSpec,
+        folder: &Path,
+        old: Option<&Arc<Self>>,
+    ) -> Result<Arc<Self>, String> {
+        let fresh = Self::load(spec, folder)?;
+        let same = |old: &&Arc<Self>| old.spec == fresh.spec && old.jwks == fresh.jwks;
+        Ok(old.filter(same).map_or_else(|| Arc::new(fresh), Arc::clone))
     }
 
     /// What was configured.

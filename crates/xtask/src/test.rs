@@ -80,7 +80,7 @@ fn from_outside(root: &Path, tally: &mut Tally) -> Result<(), String> {
     if figures.exists() {
         std::fs::remove_file(&figures).map_err(|error| error.to_string())?;
     }
-    let emulator = tools::ensure_dynamodb(root)?;
+    let python = tools::ensure_python(root)?;
     let e2e = |threads: &str| {
         let test = [
             "test",
@@ -95,7 +95,7 @@ fn from_outside(root: &Path, tally: &mut Tally) -> Result<(), String> {
         command
             .env("TIDEGATE_BIN", root.join("target/release/tidegate"))
             .env("TIDEGATE_REPORT", &figures)
-            .env("TIDEGATE_TEST_VENV", &emulator)
+            .env("TIDEGATE_TEST_VENV", &python)
             .args(["--test-threads", threads]);
         command
     };

@@ -78,27 +78,34 @@ pub(crate) const CC: Tool = Tool {
     why: "builds the cryptography of aws-lc, which is C and assembler",
 };
 
-/// Python, to install [`DYNAMODB`] with.
+/// Python, to install [`PYTHON_PACKAGES`] with.
 pub(crate) const PYTHON: Tool = Tool {
     program: "python3",
     package: "python3-venv",
-    why: "runs the emulator of DynamoDB",
+    why: "runs the emulator of DynamoDB, and others that speak to the gateway",
 };
 
-/// The emulator of DynamoDB that tests of keys run against, as pip names it.
-const DYNAMODB: &str = "ministack==1.5.33";
+/// What tests need of Python, as pip names it: an emulator of DynamoDB, a library that signs
+/// requests, and gRPC with the messages of Envoy's authorizers.
+const PYTHON_PACKAGES: [&str; 4] = [
+    "ministack==1.5.33",
+    "http-message-signatures==3.0.0",
+    "grpcio==1.85.3",
+    "xds-protos==1.85.0",
+];
 
-/// Sees that the emulator of DynamoDB is there, in a folder of its own under `target`. Returns that
+/// Sees that Python's packages are there, in a folder of their own under `target`. Returns that
 /// folder, which tests find in `TIDEGATE_TEST_VENV`.
-pub(crate) fn ensure_dynamodb(root: &Path) -> Result<PathBuf, String> {
+pub(crate) fn ensure_python(root: &Path) -> Result<PathBuf, String> {
     ensure(&[PYTHON])?;
     let venv = root.join("target/test-venv");
     // Whichever version is there must be the one that is wanted.
     let mark = venv.join("installed");
-    if std::fs::read_to_string(&mark).is_ok_and(|text| text == DYNAMODB) {
+    let wanted = PYTHON_PACKAGES.join(" ");
+    if std::fs::read_to_string(&mark).is_ok_and(|text| text == wanted) {
         return Ok(venv);
     }
-    println!("Installing: {DYNAMODB} into {}", venv.display());
+    println!("Installing: {wanted} into {}", venv.display());
     let made = show(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
     // Debian's python3 comes without what makes folders like this.
     if !made {
@@ -108,10 +115,11 @@ pub(crate) fn ensure_dynamodb(root: &Path) -> Result<PathBuf, String> {
         }
     }
     let pip = venv.join("bin/pip");
-    if !show(Command::new(pip).args(["install", "--quiet", DYNAMODB]))? {
-        return Err(format!("this did not work: pip install {DYNAMODB}"));
+    let mut install = Command::new(pip);
+    if !show(install.args(["install", "--quiet"]).args(PYTHON_PACKAGES))? {
+        return Err(format!("this did not work: pip install {wanted}"));
     }
-    std::fs::write(&mark, DYNAMODB).map_err(|error| error.to_string())?;
+    std::fs::write(&mark, wanted).map_err(|error| error.to_string())?;
     Ok(venv)
 }
 

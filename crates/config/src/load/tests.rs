@@ -663,3 +663,73 @@ fn certificates_of_clients_are_checked() {
         assert!(report.contains(says), "wanted: {says}\n{report}");
     }
 }
+
+#[test]
+fn credentials_that_travel_in_clear_are_warned_of() {
+    let eu = region("eu-west-1", 2_000);
+    let check = |more: &str, auth: &str, addr: &str, door: &str| {
+        let us = region("us-east-1", 1_000)
+            .replace("public: 127.0.0.1:1001", &format!("public: {addr}:1001"))
+            .replace("public: {}", &format!("public: {{ {door} }}"));
+        let route = format!("upstream: echo, auth: {auth}, limits: [per-key]");
+        let world = WORLD.replace("upstream: echo, limits: [per-key]", &route);
+        check(&format!("{world}{more}"), &[&us, &eu])
+    };
+    let people = "authenticators: { people: { basic: { users_file: u } } }\n";
+    let query = "keys: { query: api_key }\n";
+    for (more, auth) in [
+        (people, "people"),
+        (query, "key"),
+        ("keys: { cookie: k }\n", "key"),
+        ("keys: { basic: true }\n", "key"),
+    ] {
+        let report = check(more, auth, "192.0.2.1", "");
+        assert!(report.contains("without TLS"), "{more}: {report}");
+        assert!(
+            report.contains("shows the route `hello`"),
+            "{more}: {report}"
+        );
+        assert!(report.starts_with("warning"), "{report}");
+    }
+    let tls = "tls: { certificate: c, key: k }";
+    for (more, auth, addr, door) in [
+        ("", "key", "192.0.2.1", ""),
+        (people, "key", "192.0.2.1", ""),
+        (query, "none", "192.0.2.1", ""),
+        (people, "people", "127.0.0.1", ""),
+        (people, "people", "192.0.2.1", tls),
+        (
+            people,
+            "people",
+            "192.0.2.1",
+            "trusted_proxies: [192.0.2.0/24]",
+        ),
+    ] {
+        let report = check(more, auth, addr, door);
+        assert!(
+            !report.contains("without TLS"),
+            "{more} {auth} {door}: {report}"
+        );
+    }
+}
+
+#[test]
+fn a_signature_that_cannot_be_meant_is_told_with_its_name() {
+    let (us, eu) = (region("us-east-1", 1_000), region("eu-west-1", 2_000));
+    let check = |spec: &str| {
+        let more = format!("authenticators: {{ partners: {{ signature: {spec} }} }}\n");
+        check(&format!("{WORLD}{more}"), &[&us, &eu])
+    };
+    let key = "keys: { acme: { alg: hmac-sha256, key_file: k } }";
+    assert_eq!(check(&format!("{{ {key} }}")), "");
+    let report = check("{ keys: {}, components: [\"@status\"] }");
+    for says in [
+        "`partners` cannot be meant",
+        "it has no keys",
+        "`@status` is nothing",
+    ] {
+        assert!(report.contains(says), "{report}");
+    }
+    let report = check("{ keys: { acme: { alg: none, key_file: k } } }");
+    assert!(report.contains("hmac-sha256"), "{report}");
+}

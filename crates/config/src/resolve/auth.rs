@@ -58,6 +58,9 @@ pub(super) fn check_authenticators(
                     );
                 }
             }
+            AuthenticatorSpec::Signature(signed) => {
+                complain(name, spec, signed.contradictions(), source, problems);
+            }
             AuthenticatorSpec::Anonymous(anonymous) => {
                 let known = || world.limits.keys().map(String::as_str);
                 for limit in &anonymous.limits {
@@ -128,7 +131,8 @@ pub(super) fn check_claim_limits(
             Some(
                 AuthenticatorSpec::Basic(_)
                 | AuthenticatorSpec::External(_)
-                | AuthenticatorSpec::Mtls(_),
+                | AuthenticatorSpec::Mtls(_)
+                | AuthenticatorSpec::Signature(_),
             ) => false,
             Some(_) => true,
         }

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use tidegate_model::{Diagnostic, Period};
 
+use super::clear::check_clear;
 use super::exposure::check_exposure;
 use super::names::{DOOR, REGION, UPSTREAM, must_be_known, must_be_name};
 use crate::auth::AuthenticatorSpec;
@@ -24,6 +25,7 @@ pub(crate) fn check_regions(
     }
     check_one_file_each(world, world_source, regions, whole, problems);
     check_exposure(world, world_source, regions, problems);
+    check_clear(world, regions, problems);
 }
 
 fn check_one_file_each(

@@ -131,6 +131,16 @@ fn check_attainable(
             Some(AuthenticatorSpec::External(asked)) if scopes && asked.scopes_header.is_none() => {
                 "has no scopes without `scopes_header`"
             }
+            Some(AuthenticatorSpec::Signature(signed))
+                if roles && signed.keys.values().all(|key| key.roles.is_empty()) =>
+            {
+                "has no roles, as no key of it has"
+            }
+            Some(AuthenticatorSpec::Signature(signed))
+                if scopes && signed.keys.values().all(|key| key.scopes.is_empty()) =>
+            {
+                "has no scopes, as no key of it has"
+            }
             Some(AuthenticatorSpec::Basic(_) | AuthenticatorSpec::Mtls(_)) if roles || scopes => {
                 "has neither roles nor scopes"
             }

@@ -168,6 +168,15 @@ fn add_tables(scrape: &mut Scrape, services: &Services) {
             scrape.counter(&catalog::TOKEN_KEY_FETCHES, &[name, outcome], count);
         }
     }
+    for (name, memory) in live.signatures.all() {
+        for (result, count) in memory.counts.all() {
+            scrape.counter(&catalog::SIGNATURES, &[name, result], count);
+        }
+        let nonces: usize = memory.nonces.values().map(|nonces| nonces.len()).sum();
+        scrape.gauge(&catalog::SIGNATURE_NONCES, &[name], nonces as f64);
+        let held = memory.held.bytes();
+        scrape.gauge(&catalog::SIGNED_BODIES_HELD_BYTES, &[name], held as f64);
+    }
     for (name, answers) in live.askers.all() {
         for (outcome, count) in answers.counts() {
             scrape.counter(&catalog::ASKED, &[name, outcome], count);

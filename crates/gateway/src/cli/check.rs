@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use tidegate_config::{AuthenticatorSpec, Loaded};
 use tidegate_model::Diagnostic;
-use tidegate_tokens::unusable_files;
+use tidegate_tokens::{unusable_files, unusable_signature_files};
 
 use self::online::online;
 use super::Outcome;
@@ -96,8 +96,17 @@ pub(crate) fn run(args: &Args) -> Outcome {
 fn files(loaded: &Loaded, data: &Path) -> Vec<Diagnostic> {
     let mut problems = Vec::new();
     for (name, spec) in &loaded.world.authenticators {
-        let AuthenticatorSpec::Jwt(jwt) = &spec.value else {
-            continue;
+        let (named_files, unusable) = match &spec.value {
+            AuthenticatorSpec::Jwt(jwt) => {
+                let files = [&jwt.keys.file, &jwt.keys.ca_file];
+                let files: Vec<&PathBuf> = files.into_iter().flatten().collect();
+                (files, unusable_files(jwt, data))
+            }
+            AuthenticatorSpec::Signature(signed) => {
+                let files = signed.keys.values().map(|key| &key.key_file).collect();
+                (files, unusable_signature_files(signed, data))
+            }
+            _ => continue,
         };
         let named = |path: &Path| {
             let (text, range) = (&loaded.world_source.text, &spec.range);
@@ -107,8 +116,7 @@ fn files(loaded: &Loaded, data: &Path) -> Vec<Diagnostic> {
             loaded.world_source.span(place)
         };
         if !data.is_dir() {
-            let files = [&jwt.keys.file, &jwt.keys.ca_file];
-            for path in files.into_iter().flatten() {
+            for path in named_files {
                 let message = format!(
                     "a file of `{name}` was not opened: there is no data folder {}",
                     data.display()
@@ -118,7 +126,7 @@ fn files(loaded: &Loaded, data: &Path) -> Vec<Diagnostic> {
             }
             continue;
         }
-        for file in unusable_files(jwt, data) {
+        for file in unusable {
             let message = format!("a file of `{name}` cannot be used: {}", file.why);
             let problem = Diagnostic::error(message, named(&file.path), "this file");
             problems.push(problem.hint("paths are relative to the data folder (--data)"));

@@ -17,7 +17,7 @@ use crate::asked::{Answers, Keep, Said};
 use crate::authorization::{Presented, conceal, presented};
 use crate::digest_cache::Digest;
 use crate::shared::{Contradictions, cache_max, in_flight_max, no_time};
-use crate::{Authenticator, Denied, Finding, Wanted};
+use crate::{Authenticator, Denied, Finding, Scheme, Wanted};
 
 const SCHEME: &str = "Bearer";
 /// What was said is not believed for longer.
@@ -232,7 +232,7 @@ impl Authenticator for Introspection {
         &self.name
     }
 
-    fn identify(&self, head: &Parts, now: Now) -> Finding {
+    fn identify(&self, head: &Parts, _: Scheme, now: Now) -> Finding {
         let digest = match (presented(head, SCHEME), self.token(head)) {
             (Presented::Absent, _) => return Finding::Absent,
             (_, Some((_, digest))) => digest,
@@ -286,14 +286,17 @@ mod tests {
     fn a_token_is_asked_about_once_for_its_time() {
         let method = method();
         let head = head("Bearer abc");
-        assert!(matches!(method.identify(&head, at(100)), Finding::Ask(_)));
+        assert!(matches!(
+            method.identify(&head, Scheme::Https, at(100)),
+            Finding::Ask(_)
+        ));
         let (_, digest) = method.token(&head).unwrap();
         let answer =
             br#"{"active":true,"sub":"ada","aud":"api","scope":"a b","roles":["ops"],"exp":130}"#;
         let said = method.judge(digest, answer, at(100).wall).unwrap().unwrap();
         assert_eq!(said.account, "opaque:ada");
         assert_eq!((said.scopes.len(), said.roles.len()), (2, 1));
-        let later = |secs| method.identify(&head, at(secs));
+        let later = |secs| method.identify(&head, Scheme::Https, at(secs));
         assert!(matches!(later(129), Finding::Verified(_)));
         assert!(
             matches!(later(130), Finding::Ask(_)),
@@ -337,16 +340,16 @@ mod tests {
     fn what_is_no_token_is_asked_nobody() {
         let method = method();
         for field in ["Bearer ", "Bearer a b", "Bearer a&token=b", "Bearer \u{e4}"] {
-            let said = method.identify(&head(field), at(0));
+            let said = method.identify(&head(field), Scheme::Https, at(0));
             assert!(matches!(said, Finding::Denied(_)), "{field}");
         }
         let long = format!("Bearer {}", "a".repeat(8_193));
         assert!(matches!(
-            method.identify(&head(&long), at(0)),
+            method.identify(&head(&long), Scheme::Https, at(0)),
             Finding::Denied(_)
         ));
         assert!(matches!(
-            method.identify(&head("Basic YTpi"), at(0)),
+            method.identify(&head("Basic YTpi"), Scheme::Https, at(0)),
             Finding::Absent
         ));
     }

@@ -12,7 +12,7 @@ use super::compact::Compact;
 use super::rules::{Rules, judge};
 use super::{Checked, JwtSpec, TokenCounts, TokenDenied, Verify};
 use crate::authorization::{Presented, conceal, presented};
-use crate::{Authenticator, Denied, Finding, Verified, Wanted};
+use crate::{Authenticator, Denied, Finding, Scheme, Verified, Wanted};
 
 const SCHEME: &str = "Bearer";
 
@@ -122,7 +122,7 @@ impl Authenticator for Jwt {
         &self.name
     }
 
-    fn identify(&self, head: &Parts, now: Now) -> Finding {
+    fn identify(&self, head: &Parts, _: Scheme, now: Now) -> Finding {
         let judged = match presented(head, SCHEME) {
             Presented::Absent => return Finding::Absent,
             Presented::Ambiguous => Err(TokenDenied::Malformed.into()),

@@ -91,6 +91,7 @@ pub(crate) fn judge(
             .all
             .then(|| serde_json::to_value(claims).unwrap_or_default()),
         expires_unix_secs: over,
+        body: None,
     })
 }
 

@@ -7,7 +7,7 @@ use http::Request;
 use tidegate_model::{Mono, Now, Period, Wall};
 
 use super::*;
-use crate::{Authenticator, Denied, Finding, Wanted};
+use crate::{Authenticator, Denied, Finding, Scheme, Wanted};
 
 const NOW: u64 = 1_800_000_000;
 
@@ -86,7 +86,7 @@ fn ask(jwt: &Jwt, field: &str, secs: u64) -> Finding {
         .header("authorization", field)
         .body(())
         .unwrap();
-    jwt.identify(&request.into_parts().0, at(secs))
+    jwt.identify(&request.into_parts().0, Scheme::Https, at(secs))
 }
 
 const HEAD: &str = r#"{"alg":"RS256","kid":"k1","typ":"JWT"}"#;
@@ -444,7 +444,11 @@ fn credentials_of_other_kinds_are_left_to_others_and_two_are_refused() {
     let two = Request::get("/")
         .header("authorization", "Basic YTpi")
         .header("authorization", good);
-    let said = jwt.identify(&two.body(()).unwrap().into_parts().0, at(NOW));
+    let said = jwt.identify(
+        &two.body(()).unwrap().into_parts().0,
+        Scheme::Https,
+        at(NOW),
+    );
     assert!(
         matches!(said, Finding::Denied(Denied::Token(TokenDenied::Malformed))),
         "{said:?}"

@@ -258,7 +258,7 @@ fn a_refusal_by_limit_says_which_and_for_how_long() {
 
 #[test]
 fn every_reason_of_refusal_has_a_counter() {
-    use tidegate_identity::TokenDenied;
+    use tidegate_identity::{SignatureDenied, TokenDenied};
 
     use crate::BadPath;
 
@@ -293,6 +293,20 @@ fn every_reason_of_refusal_has_a_counter() {
         Denied::Barred,
         Denied::AuthorizerDown,
         Denied::Token(TokenDenied::KeysDown),
+        Denied::Signature(SignatureDenied::Malformed),
+        Denied::Signature(SignatureDenied::UnknownKey),
+        Denied::Signature(SignatureDenied::Ambiguous),
+        Denied::Signature(SignatureDenied::Algorithm),
+        Denied::Signature(SignatureDenied::Stale),
+        Denied::Signature(SignatureDenied::NotYet),
+        Denied::Signature(SignatureDenied::Uncovered),
+        Denied::Signature(SignatureDenied::Component),
+        Denied::Signature(SignatureDenied::Wrong),
+        Denied::Signature(SignatureDenied::NonceMissing),
+        Denied::Signature(SignatureDenied::Replayed),
+        Denied::Signature(SignatureDenied::NoncesFull),
+        Denied::Signature(SignatureDenied::Content),
+        Denied::Signature(SignatureDenied::BodiesFull),
     ];
     let others = [
         Refusal::Path(BadPath::Ambiguous),

@@ -116,6 +116,7 @@ const PURE_FRIENDS: &[&str] = &[
     "saphyr-parser",
     "serde",
     "serde_json",
+    "sfv",
     "sha2",
     "subtle",
     "thiserror",
