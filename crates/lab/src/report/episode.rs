@@ -47,7 +47,7 @@ pub struct Episode {
     pub asked: usize,
     /// Those that failed.
     pub failed: usize,
-    /// Those that failed on connections that are kept.
+    /// Those that failed, of clients that keep their connection.
     pub failed_kept: usize,
     /// How often what is announced from there changed.
     pub transitions: usize,
