@@ -93,7 +93,7 @@ async fn after_every_fault_clients_are_served_elsewhere_within_its_goal() {
     thin_report(&internet);
 }
 
-/// A planned drain loses no connection that is kept.
+/// A planned drain loses next to nothing.
 async fn drained(internet: &Internet, place: &str, then: &str) {
     internet.fault(&["drain", place]);
     seconds(1.0).await;
