@@ -18,6 +18,7 @@ mod limit_ops;
 mod limits;
 mod limits_mesh;
 mod load;
+mod login;
 mod mtls;
 mod node;
 mod operator;
