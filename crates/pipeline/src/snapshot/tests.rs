@@ -258,7 +258,7 @@ fn a_refusal_by_limit_says_which_and_for_how_long() {
 
 #[test]
 fn every_reason_of_refusal_has_a_counter() {
-    use tidegate_identity::{SignatureDenied, TokenDenied};
+    use tidegate_identity::{LoginDenied, SignatureDenied, TokenDenied};
 
     use crate::BadPath;
 
@@ -293,6 +293,16 @@ fn every_reason_of_refusal_has_a_counter() {
         Denied::Barred,
         Denied::AuthorizerDown,
         Denied::Token(TokenDenied::KeysDown),
+        Denied::Login(LoginDenied::Session),
+        Denied::Login(LoginDenied::Over),
+        Denied::Login(LoginDenied::State),
+        Denied::Login(LoginDenied::Issuer),
+        Denied::Login(LoginDenied::Code),
+        Denied::Login(LoginDenied::Token),
+        Denied::Login(LoginDenied::Refused),
+        Denied::Login(LoginDenied::CrossSite),
+        Denied::Login(LoginDenied::TooLarge),
+        Denied::Login(LoginDenied::ProviderDown),
         Denied::Signature(SignatureDenied::Malformed),
         Denied::Signature(SignatureDenied::UnknownKey),
         Denied::Signature(SignatureDenied::Ambiguous),
