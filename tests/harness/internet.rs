@@ -147,6 +147,7 @@ impl Internet {
             world: world.to_owned(),
             regions: regions.collect(),
             director: None,
+            dns: None,
         };
         text.write(self.folder.path());
         let data = self.at("data").display().to_string();

@@ -35,6 +35,9 @@ pub(crate) fn run(root: &Path, args: &Args) -> Result<bool, String> {
             tools::OPENSSL,
             tools::WRK,
             tools::IP,
+            tools::EXABGP,
+            tools::GOBGP,
+            tools::DIG,
         ])?;
     }
     tools::ensure(&[tools::BIRD])?;
