@@ -79,8 +79,8 @@ async fn a_node_started_while_the_table_is_down_serves_whom_it_knew_and_waits_fo
         .await;
 }
 
-/// A longer outage, of `TIDEGATE_TEST_OUTAGE_SECS`: whoever is known is served, who is not waits for
-/// nobody, and nothing piles up.
+/// A longer outage, of `TIDEGATE_TEST_OUTAGE_SECS`: whoever is known is served, who is not waits
+/// for nobody, and nothing piles up.
 async fn endures(node: &Node, known: &str, unknown: &str) {
     let secs = std::env::var("TIDEGATE_TEST_OUTAGE_SECS").ok();
     let secs = secs.map_or(2, |secs| secs.parse().expect("seconds"));

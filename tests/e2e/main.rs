@@ -19,6 +19,7 @@ mod limit_ops;
 mod limits;
 mod limits_mesh;
 mod load;
+mod login;
 mod mtls;
 mod node;
 mod operator;

@@ -3,6 +3,7 @@
 //! Nothing here knows the program's insides. Whatever is started ends with the value that stands
 //! for it, by its number.
 
+mod browser;
 mod client;
 mod config;
 mod dynamo;
@@ -10,6 +11,7 @@ mod internet;
 mod issuer;
 mod node;
 mod oracle;
+mod provider;
 mod replication;
 mod report;
 mod service;
@@ -17,6 +19,7 @@ mod tool;
 mod way;
 mod world;
 
+pub use browser::{Browser, Page};
 pub use client::{Answer, Client, Load, Outcome, Tally, answer_of, raw};
 pub use config::{Ports, RegionText, WorldText};
 pub use dynamo::{Caller, Dynamo};
@@ -24,6 +27,7 @@ pub use internet::{Asked, Asking, Internet, REGIONS, can_have_internet};
 pub use issuer::{Issuer, SigningKey};
 pub use node::Node;
 pub use oracle::{Oracle, Says};
+pub use provider::Provider;
 pub use replication::Replication;
 pub use report::report;
 pub use service::{Behaviour, Service};

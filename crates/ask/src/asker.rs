@@ -268,7 +268,7 @@ fn way(url: &str, ca_file: Option<&Path>, around: &Around) -> Result<(Connector,
 }
 
 /// A secret in a file, without the line break at its end.
-fn secret(path: &Path) -> Result<Secret, String> {
+pub(crate) fn secret(path: &Path) -> Result<Secret, String> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
     let text = Secret::new(text);

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
-use tidegate_identity::{AskedOutcome, Denied, Digest, Introspection, Said, TokenDenied};
+use tidegate_identity::{AskedOutcome, Denied, Digest, Introspection, Said, TokenDenied, form};
 use tidegate_model::Wall;
 use tidegate_runtime::Clock;
 use zeroize::Zeroizing;
@@ -37,21 +37,6 @@ pub(crate) fn credentials(client_id: &str, secret: &str) -> Result<HeaderValue, 
     let mut value = value.map_err(|error| error.to_string())?;
     value.set_sensitive(true);
     Ok(value)
-}
-
-/// application/x-www-form-urlencoded.
-fn form(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'*' | b'-' | b'.' | b'_' => {
-                out.push(char::from(byte));
-            }
-            b' ' => out.push('+'),
-            _ => out.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    out
 }
 
 impl Introspect {

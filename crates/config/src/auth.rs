@@ -6,7 +6,7 @@ use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use tidegate_identity::{
-    BasicSpec, ExternalSpec, IntrospectionSpec, JwtSpec, MtlsSpec, SignatureSpec,
+    BasicSpec, ExternalSpec, IntrospectionSpec, JwtSpec, LoginSpec, MtlsSpec, SignatureSpec,
 };
 
 use crate::Spanned;
@@ -34,6 +34,8 @@ pub enum AuthenticatorSpec {
     External(Box<ExternalSpec>),
     /// Callers who sign their requests.
     Signature(Box<SignatureSpec>),
+    /// Browsers that log in at an OpenID provider.
+    Oidc(Box<LoginSpec>),
     /// Everyone who shows no credential.
     Anonymous(AnonymousSpec),
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tidegate_ask::{AskSpec, Askers};
+use tidegate_ask::{AskSpec, Askers, Logins, LoginsSpec};
 use tidegate_balance::Pool;
 use tidegate_config::{
     AuthenticatorSpec, BY_KEY, EVERYONE, Loaded, Methods, RequireText, Spanned, WorldSpec,
@@ -30,6 +30,7 @@ fn methods(names: &Methods, world: &WorldSpec, limits: &[&String], known: &Known
             AuthenticatorSpec::Mtls(spec) => Some(Method::Other(Arc::new(Mtls::new(name, spec)))),
             AuthenticatorSpec::Jwt(_) => Some(Method::Other(known.tokens.method(name)?)),
             AuthenticatorSpec::Signature(_) => Some(Method::Other(known.signatures.method(name)?)),
+            AuthenticatorSpec::Oidc(_) => Some(Method::Other(known.logins.method(name)?)),
             AuthenticatorSpec::Introspection(_)
             | AuthenticatorSpec::Basic(_)
             | AuthenticatorSpec::External(_) => Some(Method::Other(known.askers.method(name)?)),
@@ -43,13 +44,14 @@ fn methods(names: &Methods, world: &WorldSpec, limits: &[&String], known: &Known
     all.collect::<Option<_>>().expect("references were checked")
 }
 
-/// The methods that take tokens, with the claims that somebody asks for.
+/// What judges tokens, those of logins included, with the claims that somebody asks for.
 fn tokens_spec(world: &WorldSpec) -> TokensSpec {
     let methods = world
         .authenticators
         .iter()
         .filter_map(|(name, spec)| match &spec.value {
             AuthenticatorSpec::Jwt(jwt) => Some((name.clone(), (**jwt).clone())),
+            AuthenticatorSpec::Oidc(login) => Some((name.clone(), login.id_tokens())),
             _ => None,
         });
     TokensSpec {
@@ -78,11 +80,25 @@ fn askers_spec(world: &WorldSpec) -> tidegate_ask::Methods {
             AuthenticatorSpec::Jwt(_)
             | AuthenticatorSpec::Mtls(_)
             | AuthenticatorSpec::Signature(_)
+            | AuthenticatorSpec::Oidc(_)
             | AuthenticatorSpec::Anonymous(_) => return None,
         };
         Some((name.clone(), spec))
     });
     tidegate_ask::Methods {
+        methods: methods.collect(),
+        claims: wanted(world),
+    }
+}
+
+/// The methods that browsers log in by.
+fn logins_spec(world: &WorldSpec) -> LoginsSpec {
+    let methods = world.authenticators.iter();
+    let methods = methods.filter_map(|(name, spec)| match &spec.value {
+        AuthenticatorSpec::Oidc(login) => Some((name.clone(), (**login).clone())),
+        _ => None,
+    });
+    LoginsSpec {
         methods: methods.collect(),
         claims: wanted(world),
     }
@@ -137,6 +153,7 @@ pub(crate) struct Known {
     tokens: Tokens,
     signatures: Signatures,
     askers: Askers,
+    logins: Logins,
     signer: Option<Arc<Signer>>,
 }
 
@@ -153,15 +170,19 @@ impl Known {
         let (no_tokens, no_askers) = (Tokens::default(), Askers::default());
         let no_signatures = Signatures::default();
         let signatures = old.map_or(&no_signatures, |live| &live.signatures);
+        let no_logins = Logins::default();
         let tokens = old.map_or(&no_tokens, |live| &live.tokens);
         let askers = old.map_or(&no_askers, |live| &live.askers);
+        let logins = old.map_or(&no_logins, |live| &live.logins);
         let spec = world.caller.value.assertion.clone();
         let signer = old.and_then(|live| live.signer.as_ref());
         let signer = spec
             .map(|spec| Signer::reload(spec, &around.folder, signer))
             .transpose();
+        let tokens = Tokens::build(tokens_spec(world), tokens, around)?;
         Ok(Self {
-            tokens: Tokens::build(tokens_spec(world), tokens, around)?,
+            logins: Logins::build(logins_spec(world), logins, &tokens, around)?,
+            tokens,
             signatures: Signatures::build(signature_specs(world), signatures, &around.folder)?,
             askers: Askers::build(askers_spec(world), askers, around, random)?,
             signer: signer.map_err(|why| format!("the keys of assertions: {why}"))?,
@@ -263,9 +284,10 @@ pub(crate) fn live(
         tokens,
         signatures,
         askers,
+        logins,
         signer,
     } = known;
     Ok(Live::new(
-        snapshot, tokens, signatures, askers, signer, metrics, store,
+        snapshot, tokens, signatures, askers, logins, signer, metrics, store,
     ))
 }

@@ -3,7 +3,7 @@
 //! Keys are recognised ([`KeyText`]), looked up ([`KeyCache`]) and verified ([`Pepper`]) here. What
 //! is not known yet is asked for with [`Lookup::Ask`]: this room never fetches anything itself, and
 //! never prints a credential. Tokens are taken apart and judged in `token`; whether a signature is
-//! right a [`Verify`] says, which a shell brings.
+//! right a [`Verify`] says, which a shell brings. Logins in the browser are in `login`.
 
 mod asked;
 mod assertion;
@@ -12,9 +12,11 @@ mod basic;
 mod cache;
 mod digest_cache;
 mod external;
+mod form;
 mod guard;
 mod halves;
 mod key;
+mod login;
 mod method;
 mod mtls;
 mod place;
@@ -32,8 +34,14 @@ pub use basic::{Basic, BasicSpec, Password};
 pub use cache::{CacheSpec, KeyCache, Lookup};
 pub use digest_cache::{Digest, DigestCache};
 pub use external::{External, ExternalProtocol, ExternalQuestion, ExternalSpec, OnFailure};
+pub use form::form;
 pub use guard::Guard;
 pub use key::{KeyId, KeyText, Malformed, Minted, Pepper};
+pub use login::{
+    ClientAuth, LOGINS, Login, LoginCounts, LoginDenied, LoginEvent, LoginSpec, Nonce, Place,
+    Provider, Random, Renewal, RenewalAnswer, Renewed, Returned, Seal, Turn, TurnedAway,
+    opens_a_page, strip_login_cookies,
+};
 pub use method::{Authenticator, Finding, Scheme};
 pub use mtls::{Mtls, MtlsSpec};
 pub use place::{is_present, present, strip_fields, strip_query};

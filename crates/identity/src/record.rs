@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 use tidegate_model::{Prefix, Wall};
 
-use crate::{KeyId, SignatureDenied, TokenDenied};
+use crate::{KeyId, LoginDenied, SignatureDenied, TokenDenied};
 
 /// HMAC-SHA256(pepper, secret).
 pub type SecretDigest = [u8; 32];
@@ -223,6 +223,8 @@ pub enum Denied {
     Barred,
     /// The authorizer does not answer.
     AuthorizerDown,
+    /// A login in the browser, or the session after it.
+    Login(LoginDenied),
     /// A token, or no credential at all where several methods are offered.
     Token(TokenDenied),
     /// A signed request.
@@ -250,6 +252,7 @@ impl Denied {
             Self::Rejected => "authorizer_rejected",
             Self::Barred => "authorizer_barred",
             Self::AuthorizerDown => "authorizer_down",
+            Self::Login(why) => why.label(),
             Self::Token(why) => why.label(),
             Self::Signature(why) => why.label(),
         }

@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use tidegate_model::Wall;
+
 use crate::{KeyRecord, SignedBody};
 
 /// A caller that was verified. Cheap to clone.
@@ -42,6 +44,8 @@ pub struct Verified {
     pub expires_unix_secs: Option<u64>,
     /// What the body must be, if the credential says.
     pub body: Option<SignedBody>,
+    /// From when on its method has something to tell the client with an answer, likewise.
+    pub renew_unix_secs: Option<u64>,
 }
 
 /// The name of API keys as a method.
@@ -109,6 +113,13 @@ impl Identity {
             Who::Key(record) => record.expires_unix_secs,
             Who::Verified(verified) => verified.expires_unix_secs,
         }
+    }
+
+    /// Whether the method has something to tell the client with the answer.
+    #[must_use]
+    pub fn renew_due(&self, now: Wall) -> bool {
+        let due = self.verified().and_then(|caller| caller.renew_unix_secs);
+        due.is_some_and(|due| now.unix_secs() >= due)
     }
 
     /// Who it is, as operators name them.

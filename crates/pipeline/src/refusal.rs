@@ -4,6 +4,8 @@
 //! machine, a service or a key. The type of a limit's refusal is the one that
 //! draft-ietf-httpapi-ratelimit-headers registers.
 
+mod methods;
+
 use std::fmt::Write;
 
 use http::StatusCode;
@@ -88,62 +90,6 @@ const fn problem(
         slug,
         title,
         detail,
-    }
-}
-
-/// What is said of a signed request: how to sign it so that it is taken, and nothing of keys.
-const fn unsigned(why: SignatureDenied) -> Problem {
-    use SignatureDenied as D;
-    use StatusCode as S;
-    match why {
-        D::Stale | D::NotYet => problem(
-            S::UNAUTHORIZED,
-            "signature-out-of-time",
-            "The signature is too old, or of the future",
-            "Sign the request right before it is sent, and set the clock by NTP.",
-        ),
-        D::Uncovered => problem(
-            S::UNAUTHORIZED,
-            "signature-incomplete",
-            "The signature does not cover what it must",
-            "Cover the components that Accept-Signature lists; content-digest only if there is a body.",
-        ),
-        D::Malformed | D::Ambiguous | D::Component => problem(
-            S::UNAUTHORIZED,
-            "signature-unreadable",
-            "The signature cannot be read",
-            "Send one signature as RFC 9421 says, with created and keyid, of components that the request has.",
-        ),
-        D::NonceMissing => problem(
-            S::UNAUTHORIZED,
-            "signature-nonce-missing",
-            "The signature has no nonce",
-            "Give each signature a parameter nonce of its own.",
-        ),
-        D::Replayed => problem(
-            S::UNAUTHORIZED,
-            "signature-replayed",
-            "The signature was used before",
-            "Sign each request anew, with a nonce of its own.",
-        ),
-        D::UnknownKey | D::Algorithm | D::Wrong => problem(
-            S::UNAUTHORIZED,
-            "signature-not-accepted",
-            "The signature is not accepted",
-            "Sign the request as it is sent, with a key that this service knows and the algorithm that it is for.",
-        ),
-        D::Content => problem(
-            S::BAD_REQUEST,
-            "content-digest-mismatch",
-            "The body is not the one that was signed",
-            "Send the body that Content-Digest describes, and cover content-digest in the signature.",
-        ),
-        D::NoncesFull | D::BodiesFull => problem(
-            S::SERVICE_UNAVAILABLE,
-            "credential-check-unavailable",
-            "The credential cannot be checked at the moment",
-            "Try again in a moment.",
-        ),
     }
 }
 
@@ -271,7 +217,8 @@ impl Refusal {
                 "The caller is not allowed to do this",
                 "Ask the operator of this service for access.",
             ),
-            Self::Denied(Denied::Signature(why)) => unsigned(*why),
+            Self::Denied(Denied::Signature(why)) => methods::of_signature(*why),
+            Self::Denied(Denied::Login(why)) => methods::of_login(*why),
             Self::Denied(Denied::Token(_)) => problem(
                 S::UNAUTHORIZED,
                 "token-not-accepted",
@@ -418,6 +365,16 @@ impl Refusal {
         "signature_nonces_full",
         "signature_content",
         "signature_bodies_full",
+        "login_session",
+        "login_over",
+        "login_state",
+        "login_issuer",
+        "login_code",
+        "login_token",
+        "login_refused",
+        "login_cross_site",
+        "login_too_large",
+        "login_provider_down",
         "forbidden_address",
         "forbidden_scope",
         "forbidden_role",

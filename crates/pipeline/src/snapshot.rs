@@ -6,7 +6,7 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderValue};
 use serde::Deserialize;
 use tidegate_balance::Pool;
-use tidegate_identity::{Identity, KeysSpec, strip_fields};
+use tidegate_identity::{Identity, KeysSpec, strip_fields, strip_login_cookies};
 use tidegate_limit::{
     Limit, LimitIx, StoreKind, SubjectKey, Table as LimitTable, TooManyLimits, policy_field,
 };
@@ -273,6 +273,8 @@ impl Snapshot {
                 }
             }
         }
+        // Browsers send these to every route of a site, also to those that know callers otherwise.
+        strip_login_cookies(headers);
         self.caller.strip(headers);
         if let Some(caller) = caller {
             self.caller.tell(headers, caller);

@@ -39,6 +39,12 @@ impl<'r> Arrival<'r> {
         &self.host
     }
 
+    /// The path, in its one spelling.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
     /// Finds the route.
     ///
     /// # Errors

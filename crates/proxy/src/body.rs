@@ -70,10 +70,16 @@ impl fmt::Debug for Answer {
 }
 
 impl Answer {
-    /// A document of our own.
-    pub(crate) fn own(text: Bytes, story: Story, busy: Busy) -> Self {
+    /// A document of our own. An empty one is handed over with the head: nobody asks for it.
+    pub(crate) fn own(text: Bytes, mut story: Story, busy: Busy) -> Self {
+        let content = if text.is_empty() {
+            story.complete = true;
+            Content::Over
+        } else {
+            Content::Own(Some(text))
+        };
         Self {
-            content: Content::Own(Some(text)),
+            content,
             story,
             _busy: busy,
         }

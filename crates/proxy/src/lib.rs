@@ -10,6 +10,7 @@ mod body;
 mod brake;
 mod held;
 mod introduce;
+mod login;
 mod lookup;
 mod observe;
 mod patience;

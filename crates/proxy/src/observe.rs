@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::Method;
+use http::{HeaderValue, Method};
 use tidegate_identity::Identity;
 use tidegate_model::Now;
 use tidegate_net::{ConnFacts, Protocol};
@@ -52,6 +52,8 @@ pub(crate) struct Story {
     pub(crate) waited: Duration,
     /// What it holds of limits that count what is under way.
     pub(crate) held: Option<Held>,
+    /// What the browser is told of its login, with whatever answer.
+    pub(crate) told: Option<HeaderValue>,
     /// Whether the whole answer was handed over.
     pub(crate) complete: bool,
     /// What broke the answer off, if something did.
@@ -87,6 +89,7 @@ impl Story {
             unstored: "",
             waited: Duration::ZERO,
             held: None,
+            told: None,
             attempts: 0,
             first_byte: None,
             upload: None,

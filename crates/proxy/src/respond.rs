@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER, SET_COOKIE, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
-use tidegate_identity::{Denied, SignatureDenied, TokenDenied};
+use tidegate_identity::{Denied, LoginDenied, SignatureDenied, TokenDenied};
 use tidegate_limit::{Decision, ratelimit_field};
 use tidegate_net::Busy;
 use tidegate_pipeline::{Forbidden, Method, Refusal, Route, Snapshot, Terms};
@@ -59,6 +59,7 @@ pub(crate) fn refuse(
             | Denied::PasswordBusy
             | Denied::AuthorizerDown
             | Denied::Signature(SignatureDenied::NoncesFull | SignatureDenied::BodiesFull)
+            | Denied::Login(LoginDenied::ProviderDown)
             | Denied::Token(TokenDenied::KeysDown | TokenDenied::IssuerDown),
         )
         | Refusal::NoEndpoint
@@ -80,6 +81,9 @@ pub(crate) fn refuse(
             }
         }
         _ => {}
+    }
+    if let Some(told) = story.told.take() {
+        headers.append(SET_COOKIE, told);
     }
     // HTTP/2 knows no connection fields; a stream that ends early ends alone.
     if refusal.closes() && http1 {

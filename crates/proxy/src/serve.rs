@@ -23,6 +23,7 @@ use crate::attempt::Errand;
 use crate::body::Answer;
 use crate::held::Held;
 use crate::introduce::{introduce, publish, published};
+use crate::login::{begin_login, tell, turned};
 use crate::observe::Story;
 use crate::patience::{Waiting, pause};
 use crate::proxy::Proxy;
@@ -61,6 +62,12 @@ impl Proxy {
             };
             head.extensions.insert(Arc::clone(names));
         }
+        if let Some(done) = self.at_login(&live, &head, &conn, &mut story).await {
+            return match done {
+                Ok(turn) => turned(turn, &head, story, busy),
+                Err(refusal) => refuse(&refusal, &live.snapshot, None, story, busy, http1),
+            };
+        }
         let mut limits = None;
         let admitted = self
             .admit(&live, &head, &conn, &mut story, &mut limits)
@@ -70,7 +77,10 @@ impl Proxy {
                 self.forward(&live, admitted, head, body, &conn, &mut story, &busy)
                     .await
             }
-            Err(refusal) => Err(refusal),
+            Err(refusal) => match begin_login(&live, refusal, &head, &mut story).await {
+                Ok(turn) => return turned(turn, &head, story, busy),
+                Err(refusal) => Err(refusal),
+            },
         };
         match forwarded {
             Ok(Forwarded {
@@ -83,6 +93,9 @@ impl Proxy {
                 }
                 if let Some(limits) = limits {
                     response.headers_mut().extend(limits);
+                }
+                if let Some(told) = story.told.take() {
+                    tell(response.headers_mut(), told);
                 }
                 response.map(|body| {
                     Answer::streamed(body, errand.lease, errand.idle, errand.until, story, busy)
@@ -116,8 +129,14 @@ impl Proxy {
         if announced_length(&head.headers).is_some_and(|length| length > route.body_max) {
             return Err(Refusal::BodyTooLarge);
         }
-        let known = self.identify(live, routed, head, conn).await?;
+        let known = self.identify(live, routed, head, conn, story).await?;
         story.caller = known.caller().cloned();
+        if let Some(caller) = known.caller()
+            && caller.renew_due(story.begun().wall)
+        {
+            let told = live.logins.touch(caller.method(), head);
+            story.told = story.told.take().or(told);
+        }
         let known = known.permit(&live.snapshot)?;
         let terms = known.terms();
         let mut open = Vec::new();
@@ -211,6 +230,7 @@ impl Proxy {
         routed: Routed<'r, 'l>,
         head: &Parts,
         conn: &ConnFacts,
+        story: &mut Story,
     ) -> Result<Known<'r, 'l>, Refusal> {
         let Shared {
             cache,
@@ -244,6 +264,10 @@ impl Proxy {
                     host: routed.host(),
                     target: target.as_str(),
                 };
+                if let Some(renewed) = live.logins.renew(method.name(), head).await {
+                    story.told = renewed.cookie;
+                    return routed.decided(renewed.said);
+                }
                 if let Some(said) = live.askers.ask(method.name(), head, origin).await {
                     return routed.decided(said);
                 }

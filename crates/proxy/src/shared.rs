@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use tidegate_ask::Askers;
+use tidegate_ask::{Askers, Logins};
 use tidegate_dns::Dns;
 use tidegate_identity::{KeyCache, Pepper};
 use tidegate_limit::Table;
@@ -29,6 +29,8 @@ pub struct Live {
     pub signatures: Signatures,
     /// Methods that ask others.
     pub askers: Askers,
+    /// Methods that browsers log in by.
+    pub logins: Logins,
     /// Signs what services are told of callers.
     pub signer: Option<Arc<Signer>>,
     /// Counters of routes, by their place.
@@ -56,11 +58,16 @@ const NOWHERE: &str = "-";
 impl Live {
     /// A generation that is ready to serve.
     #[must_use]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the parts of a generation, each once"
+    )]
     pub fn new(
         snapshot: Snapshot,
         tokens: Tokens,
         signatures: Signatures,
         askers: Askers,
+        logins: Logins,
         signer: Option<Arc<Signer>>,
         metrics: &Metrics,
         store: Option<Arc<Store>>,
@@ -83,6 +90,7 @@ impl Live {
             tokens,
             signatures,
             askers,
+            logins,
             signer,
         }
     }

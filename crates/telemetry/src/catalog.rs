@@ -158,6 +158,8 @@ catalog! {
     ASKED = Counter "tidegate_authenticator_asked" ["authenticator", "outcome"];
     /// Answers about callers that are remembered.
     ASKED_CACHED = Gauge "tidegate_authenticator_cached" ["authenticator"];
+    /// Logins in the browser and sessions, by what came of them.
+    LOGINS = Counter "tidegate_logins" ["authenticator", "result"];
     /// Signed statements of callers that are remembered.
     ASSERTIONS_CACHED = Gauge "tidegate_assertions_cached" [];
     /// Entries of the replicated key ledger.

@@ -2,9 +2,9 @@
 //!
 //! For each algorithm, in turns: the signature alone by AWS-LC with a key that is ready (what the
 //! mathematics cost), a whole token by `jsonwebtoken`, with issuer, audience and expiry checked and
-//! claims read (the library that we chose), our whole method with tokens that it has never seen, and
-//! the method with tokens that it remembers. The median of the rounds is told, in CPU time of the
-//! thread, so that other work on the machine weighs less.
+//! claims read (the library that we chose), our whole method with tokens that it has never seen,
+//! and the method with tokens that it remembers. The median of the rounds is told, in CPU time of
+//! the thread, so that other work on the machine weighs less.
 
 use std::collections::BTreeMap;
 use std::hint::black_box;

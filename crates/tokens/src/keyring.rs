@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use arc_swap::ArcSwapOption;
-use tidegate_identity::{Algorithm, Checked, JwksSpec, Verify};
+use tidegate_identity::{Algorithm, Checked, JwksSpec, Provider, Verify};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
@@ -28,6 +28,8 @@ pub struct Keyring {
 pub(crate) struct Inner {
     pub(crate) spec: JwksSpec,
     held: ArcSwapOption<Held>,
+    /// Where people log in, as the last fetch found it; none if that failed.
+    provider: ArcSwapOption<Provider>,
     /// The last generation that was given out: none comes twice, even if keys are forgotten.
     generations: AtomicU64,
     pub(crate) stage: watch::Sender<Stage>,
@@ -64,6 +66,7 @@ impl Inner {
         Self {
             spec,
             held: ArcSwapOption::empty(),
+            provider: ArcSwapOption::empty(),
             generations: AtomicU64::new(0),
             stage: watch::Sender::new(stage),
             wanted: Notify::new(),
@@ -94,6 +97,11 @@ impl Inner {
         let generation = held.as_ref().map_or(0, |held| held.generation);
         self.generations.store(generation, Relaxed);
         self.held.store(held);
+        self.provider.store(other.provider.load_full());
+    }
+
+    pub(crate) fn set_provider(&self, provider: Option<Provider>) {
+        self.provider.store(provider.map(Arc::new));
     }
 
     /// Whether there are keys.
@@ -132,6 +140,12 @@ impl Keyring {
             .wait_for(|stage| *stage == Stage::Resting)
             .await
             .is_ok()
+    }
+
+    /// Where people log in, if the issuer's metadata said so when they were fetched last.
+    #[must_use]
+    pub fn provider(&self) -> Option<Arc<Provider>> {
+        self.inner.provider.load_full()
     }
 
     /// How fetches ended.

@@ -79,6 +79,13 @@ impl Tokens {
         Some(Arc::clone(&method.jwt) as _)
     }
 
+    /// What judges tokens of this method, and its issuer's keys.
+    #[must_use]
+    pub fn judge(&self, name: &str) -> Option<(Arc<Jwt>, Arc<Keyring>)> {
+        let method = self.0.get(name)?;
+        Some((Arc::clone(&method.jwt), Arc::clone(&method.keyring)))
+    }
+
     /// Fetches keys for a method that lacks one. Whether it is worth asking again.
     pub async fn fetch(&self, name: &str) -> bool {
         match self.0.get(name) {

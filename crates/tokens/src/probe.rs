@@ -35,7 +35,7 @@ async fn fetch(
     let tls = trust(ca_file.as_deref())?;
     let by = Connector { dns, clock, tls };
     let fetched = remote.fetch(&by, keys.body_max.as_usize());
-    let text = timeout(keys.timeout.get(), fetched).await;
-    let text = text.map_err(|_| format!("no answer within {}", keys.timeout))??;
-    KeySet::parse(&text, keys.keys_max, false).map(|_| ())
+    let fetched = timeout(keys.timeout.get(), fetched).await;
+    let fetched = fetched.map_err(|_| format!("no answer within {}", keys.timeout))??;
+    KeySet::parse(&fetched.keys, keys.keys_max, false).map(|_| ())
 }

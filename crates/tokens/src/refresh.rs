@@ -31,6 +31,7 @@ pub(crate) async fn refresh(name: String, inner: Arc<Inner>, from: Remote, by: C
             }
             Err(why) => {
                 inner.count(2);
+                inner.set_provider(None);
                 tracing::warn!(authenticator = name, why, "Keys cannot be fetched.");
                 let age = good.map_or(Duration::ZERO, |good| by.clock.mono().since(good));
                 if age > spec.stale_max.get() && inner.forget() {
@@ -62,9 +63,11 @@ fn jittered(interval: Duration, draw: u64) -> Duration {
 async fn fetch(inner: &Inner, from: &Remote, by: &Connector) -> Result<bool, String> {
     let patience = inner.spec.timeout;
     let fetched = from.fetch(by, inner.spec.body_max.as_usize());
-    let text = timeout(patience.get(), fetched).await;
-    let text = text.map_err(|_| format!("no answer within {patience}"))??;
-    inner.take(&text)
+    let fetched = timeout(patience.get(), fetched).await;
+    let fetched = fetched.map_err(|_| format!("no answer within {patience}"))??;
+    let changed = inner.take(&fetched.keys)?;
+    inner.set_provider(fetched.provider);
+    Ok(changed)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::Uri;
 use serde::Deserialize;
-use tidegate_identity::{JwtSpec, http_url};
+use tidegate_identity::{JwtSpec, Provider, http_url};
 
 use crate::connect::Connector;
 use crate::fetch::get;
@@ -43,16 +43,26 @@ impl Remote {
         })
     }
 
-    pub(crate) async fn fetch(&self, by: &Connector, body_max: usize) -> Result<Bytes, String> {
-        match self {
-            Self::Url(url) => fetch(by, url, body_max).await,
+    pub(crate) async fn fetch(&self, by: &Connector, body_max: usize) -> Result<Fetched, String> {
+        let (url, provider) = match self {
+            Self::Url(url) => (url.clone(), None),
             Self::Discovery { issuer, metadata } => {
                 let text = fetch(by, metadata, body_max).await?;
                 let url = keys_of(&text, issuer, metadata)?;
-                fetch(by, &url, body_max).await
+                (url, Provider::read(&text, issuer))
             }
-        }
+        };
+        let keys = fetch(by, &url, body_max).await?;
+        Ok(Fetched { keys, provider })
     }
+}
+
+/// What was got.
+pub(crate) struct Fetched {
+    /// A JWK set.
+    pub(crate) keys: Bytes,
+    /// Where people log in, if the metadata say so.
+    pub(crate) provider: Option<Provider>,
 }
 
 async fn fetch(by: &Connector, url: &Uri, body_max: usize) -> Result<Bytes, String> {

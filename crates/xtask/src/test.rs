@@ -83,6 +83,7 @@ fn from_outside(root: &Path, tally: &mut Tally) -> Result<(), String> {
         std::fs::remove_file(&figures).map_err(|error| error.to_string())?;
     }
     let python = tools::ensure_python(root)?;
+    let provider = tools::ensure_provider(root)?;
     let e2e = |threads: &str| {
         let test = [
             "test",
@@ -98,6 +99,7 @@ fn from_outside(root: &Path, tally: &mut Tally) -> Result<(), String> {
             .env("TIDEGATE_BIN", root.join("target/release/tidegate"))
             .env("TIDEGATE_REPORT", &figures)
             .env("TIDEGATE_TEST_VENV", &python)
+            .env("TIDEGATE_TEST_NODE", &provider)
             .args(["--test-threads", threads]);
         command
     };

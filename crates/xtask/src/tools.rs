@@ -92,6 +92,20 @@ pub(crate) const CC: Tool = Tool {
     why: "builds the cryptography of aws-lc, which is C and assembler",
 };
 
+/// Node.js, which runs [`PROVIDER`].
+pub(crate) const NODE: Tool = Tool {
+    program: "node",
+    package: "nodejs",
+    why: "runs the OpenID provider",
+};
+
+/// To install [`PROVIDER`] with.
+pub(crate) const NPM: Tool = Tool {
+    program: "npm",
+    package: "npm",
+    why: "installs the OpenID provider",
+};
+
 /// Python, to install [`PYTHON_PACKAGES`] with.
 pub(crate) const PYTHON: Tool = Tool {
     program: "python3",
@@ -135,6 +149,29 @@ pub(crate) fn ensure_python(root: &Path) -> Result<PathBuf, String> {
     }
     std::fs::write(&mark, wanted).map_err(|error| error.to_string())?;
     Ok(venv)
+}
+
+/// The OpenID provider that tests of logins run against, as npm names it. It wants Node.js 20.
+const PROVIDER: &str = "oidc-provider@9.13.3";
+
+/// Sees that the OpenID provider is there, in a folder of its own under `target`. Returns that
+/// folder, which tests find in `TIDEGATE_TEST_NODE`.
+pub(crate) fn ensure_provider(root: &Path) -> Result<PathBuf, String> {
+    ensure(&[NODE, NPM])?;
+    let folder = root.join("target/test-node");
+    let mark = folder.join("installed");
+    if std::fs::read_to_string(&mark).is_ok_and(|text| text == PROVIDER) {
+        return Ok(folder);
+    }
+    println!("Installing: {PROVIDER} into {}", folder.display());
+    std::fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
+    let mut npm = Command::new("npm");
+    npm.args(["install", "--no-fund", "--no-audit", "--loglevel", "error"]);
+    if !show(npm.arg("--prefix").arg(&folder).arg(PROVIDER))? {
+        return Err(format!("this did not work: npm install {PROVIDER}"));
+    }
+    std::fs::write(&mark, PROVIDER).map_err(|error| error.to_string())?;
+    Ok(folder)
 }
 
 /// Sees that tools are there.

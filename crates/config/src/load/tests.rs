@@ -733,3 +733,70 @@ fn a_signature_that_cannot_be_meant_is_told_with_its_name() {
     let report = check("{ keys: { acme: { alg: none, key_file: k } } }");
     assert!(report.contains("hmac-sha256"), "{report}");
 }
+
+#[test]
+fn logins_are_checked() {
+    let regions = [region("us-east-1", 1000), region("eu-west-1", 2000)];
+    let regions = [regions[0].as_str(), regions[1].as_str()];
+    let login = |more: &str| {
+        format!(
+            "{{ oidc: {{ issuer: 'https://id.example', client_id: gw, origin: 'https://app.example', cookie_keys_file: k{more} }} }}"
+        )
+    };
+    let with = |more: &str, route: &str| {
+        let route = format!("  site: {{ path: /s, upstream: echo, auth: web{route} }}\n");
+        let web = login(more);
+        let world = format!("{WORLD}{route}authenticators: {{ web: {web} }}\n");
+        check(&world, &regions)
+    };
+    assert_eq!(with("", ""), "");
+    assert_eq!(with("", ", hosts: ['*.example']"), "");
+    for (more, says) in [
+        (", cookie_max: 5KiB", "cookie_max is not between"),
+        (", flows_max: 0", "flows_max is not 1 to 16"),
+        (", scopes: [profile]", "the scope `openid`"),
+        (", algorithms: [HS256]", "whoever reads our secret"),
+        (", session_idle: 13h", "session_idle <= session_lifetime"),
+        (", callback_path: '//evil'", "`//evil` is no plain path"),
+        (
+            ", callback_path: /.tidegate/logout",
+            "leads to something else",
+        ),
+        (", params: { state: x }", "is the gateway's to say"),
+        (
+            ", provider: { file: keys.json }",
+            "leave `file` and `url` out",
+        ),
+        (", renew_after: 0s", "renewed with each request"),
+        (", sessions: 1", "unknown key `sessions`"),
+    ] {
+        let report = with(more, "");
+        assert!(report.contains(says), "{more}: {report}");
+    }
+    for bad in [
+        "app.example",
+        "https://app.example/x",
+        "https://u@app.example",
+    ] {
+        let world = format!("{WORLD}authenticators: {{ web: {} }}\n", login(""));
+        let report = check(&world.replace("https://app.example", bad), &regions);
+        assert!(report.contains("its origin is no site"), "{bad}: {report}");
+    }
+    let elsewhere = with("", ", hosts: [other.example]");
+    assert!(
+        elsewhere.contains("nobody can log in by `web`"),
+        "{elsewhere}"
+    );
+    let roles = with("", ", require: { roles: [a] }");
+    assert!(roles.contains("without `roles_claim`"), "{roles}");
+    let two = format!(
+        "{WORLD}authenticators: {{ web: {}, more: {} }}\n",
+        login(""),
+        login(", logout_path: /out")
+    );
+    let report = check(&two, &regions);
+    assert!(
+        report.contains("both want `/.tidegate/callback`"),
+        "{report}"
+    );
+}

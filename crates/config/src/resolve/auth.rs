@@ -1,8 +1,9 @@
 //! Checks of methods: what routes refer to, and orders in which one could never be reached.
 
-use tidegate_identity::in_clear;
+use tidegate_identity::{LoginSpec, in_clear};
 use tidegate_limit::Dimension;
 use tidegate_model::Diagnostic;
+use tidegate_route::HostPattern;
 
 use super::names::{LIMIT, METHOD, must_be_known};
 use crate::auth::{AuthenticatorSpec, BY_KEY, EVERYONE};
@@ -13,6 +14,7 @@ pub(super) fn check_authenticators(
     source: &Source,
     problems: &mut Vec<Diagnostic>,
 ) {
+    check_logins(world, source, problems);
     for (name, spec) in &world.authenticators {
         if name == BY_KEY || name == EVERYONE {
             let message = format!("an authenticator cannot be called `{name}`");
@@ -61,6 +63,18 @@ pub(super) fn check_authenticators(
             AuthenticatorSpec::Signature(signed) => {
                 complain(name, spec, signed.contradictions(), source, problems);
             }
+            AuthenticatorSpec::Oidc(login) => {
+                complain(name, spec, login.contradictions(), source, problems);
+                if login.in_clear() {
+                    warn(
+                        "logins of `{}` go without TLS",
+                        name,
+                        spec,
+                        source,
+                        problems,
+                    );
+                }
+            }
             AuthenticatorSpec::Anonymous(anonymous) => {
                 let known = || world.limits.keys().map(String::as_str);
                 for limit in &anonymous.limits {
@@ -78,6 +92,63 @@ pub(super) fn check_authenticators(
                 }
             }
         }
+    }
+}
+
+/// Two logins at one host need paths of their own: by its callback a browser's answer is known to
+/// be of one provider.
+fn check_logins(world: &WorldSpec, source: &Source, problems: &mut Vec<Diagnostic>) {
+    let mut taken: Vec<(Option<String>, &str, &str)> = Vec::new();
+    for (name, spec) in &world.authenticators {
+        let AuthenticatorSpec::Oidc(login) = &spec.value else {
+            continue;
+        };
+        for path in [&login.callback_path, &login.logout_path] {
+            let place = |(host, known, _): &&(Option<String>, &str, &str)| {
+                *host == login.host() && known == path
+            };
+            if let Some((_, _, other)) = taken.iter().find(place).filter(|(.., by)| by != name) {
+                let message = format!("the logins `{other}` and `{name}` both want `{path}`");
+                let span = source.span(spec.range.clone());
+                let problem = Diagnostic::error(message, span, "at the same host");
+                problems
+                    .push(problem.hint("give one of them another callback_path or logout_path"));
+            }
+            taken.push((login.host(), path, name));
+        }
+    }
+    for (name, route) in &world.routes {
+        for method in &route.value.auth.value.0 {
+            let spec = world.authenticators.get(method).map(|spec| &spec.value);
+            let Some(AuthenticatorSpec::Oidc(login)) = spec else {
+                continue;
+            };
+            check_login_host(name, &route.value, method, login, source, problems);
+        }
+    }
+}
+
+/// A browser that is never at the login's host has no cookie of it.
+fn check_login_host(
+    name: &str,
+    route: &RouteText,
+    method: &str,
+    login: &LoginSpec,
+    source: &Source,
+    problems: &mut Vec<Diagnostic>,
+) {
+    let Some(host) = login.host() else {
+        return;
+    };
+    // A host that is no pattern is an address; routes cannot name those.
+    let at = host.parse::<HostPattern>();
+    let reached = |at: &HostPattern| route.hosts.iter().any(|pattern| at.within(pattern));
+    if !route.hosts.is_empty() && !at.as_ref().is_ok_and(reached) {
+        let message = format!("nobody can log in by `{method}` on the route `{name}`");
+        let span = source.span(route.auth.range.clone());
+        let label = format!("logs in at {host}, which is none of the route's hosts");
+        let problem = Diagnostic::error(message, span, label);
+        problems.push(problem.hint("add the host to the route, or mend `origin`"));
     }
 }
 

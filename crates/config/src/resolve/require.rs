@@ -125,6 +125,9 @@ fn check_attainable(
             {
                 "has no roles without `roles_claim`"
             }
+            Some(AuthenticatorSpec::Oidc(login)) if roles && login.roles_claim.is_none() => {
+                "has no roles without `roles_claim`"
+            }
             Some(AuthenticatorSpec::External(asked)) if roles && asked.roles_header.is_none() => {
                 "has no roles without `roles_header`"
             }

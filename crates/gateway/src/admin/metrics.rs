@@ -194,6 +194,11 @@ fn add_tables(scrape: &mut Scrape, services: &Services) {
         }
         scrape.gauge(&catalog::ASKED_CACHED, &[name], answers.len() as f64);
     }
+    for (name, counts) in live.logins.all() {
+        for (result, count) in counts.all() {
+            scrape.counter(&catalog::LOGINS, &[name, result], count);
+        }
+    }
     if let Some(signer) = &live.signer {
         scrape.gauge(&catalog::ASSERTIONS_CACHED, &[], signer.cached() as f64);
     }

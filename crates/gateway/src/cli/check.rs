@@ -6,6 +6,7 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use tidegate_ask::unusable_login_files;
 use tidegate_config::{AuthenticatorSpec, Loaded};
 use tidegate_model::Diagnostic;
 use tidegate_tokens::{unusable_files, unusable_signature_files};
@@ -99,12 +100,19 @@ fn files(loaded: &Loaded, data: &Path) -> Vec<Diagnostic> {
         let (named_files, unusable) = match &spec.value {
             AuthenticatorSpec::Jwt(jwt) => {
                 let files = [&jwt.keys.file, &jwt.keys.ca_file];
-                let files: Vec<&PathBuf> = files.into_iter().flatten().collect();
-                (files, unusable_files(jwt, data))
+                (
+                    files.into_iter().flatten().collect(),
+                    unusable_files(jwt, data),
+                )
             }
             AuthenticatorSpec::Signature(signed) => {
                 let files = signed.keys.values().map(|key| &key.key_file).collect();
                 (files, unusable_signature_files(signed, data))
+            }
+            AuthenticatorSpec::Oidc(login) => {
+                let files = [&login.client_secret_file, &login.provider.ca_file];
+                let files: Vec<&PathBuf> = files.into_iter().flatten().collect();
+                (files, unusable_login_files(login, data))
             }
             _ => continue,
         };

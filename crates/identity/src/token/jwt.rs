@@ -9,6 +9,7 @@ use tidegate_model::Now;
 
 use super::cache::TokenCache;
 use super::compact::Compact;
+use super::json::{Json, Object};
 use super::rules::{Rules, judge};
 use super::{Checked, JwtSpec, TokenCounts, TokenDenied, Verify};
 use crate::authorization::{Presented, conceal, presented};
@@ -81,6 +82,50 @@ impl Jwt {
             self.counts.cached(digest[0]);
             return Ok(known);
         }
+        let (caller, _) = self.check(token, now)?;
+        let caller = Arc::new(caller);
+        self.cache.insert(digest, generation, Arc::clone(&caller));
+        Ok(caller)
+    }
+
+    /// Judges an ID token (OpenID Connect Core section 3.1.3.7), which is seen once and not
+    /// remembered. Claims and signature are those of any token; it must be for this client alone,
+    /// or name it as the one that asked, and answer this login.
+    pub(crate) fn id_token(
+        &self,
+        token: &str,
+        client_id: &str,
+        nonce: Option<&str>,
+        now: Now,
+    ) -> Result<Verified, TokenDenied> {
+        let judged = self.check(token, now).and_then(|(caller, claims)| {
+            let text = |name| {
+                claims
+                    .get(name)
+                    .map(|claim| claim.text().unwrap_or_default())
+            };
+            let asked_by = text("azp");
+            let several = matches!(claims.get("aud"), Some(Json::List(list)) if list.len() > 1);
+            let for_us = asked_by.map_or(!several, |by| by == client_id);
+            if !for_us {
+                return Err(TokenDenied::Audience.into());
+            }
+            let complete = claims.contains_key("sub") && claims.contains_key("iat");
+            let answers = nonce.is_none_or(|nonce| text("nonce") == Some(nonce));
+            if !complete || !answers {
+                return Err(TokenDenied::Claim.into());
+            }
+            Ok(caller)
+        });
+        judged.map_err(|trouble| {
+            let (Trouble::Denied(why) | Trouble::Foreign(why) | Trouble::Ask(why)) = trouble;
+            self.counts.denied(why);
+            why
+        })
+    }
+
+    /// Judges a token that is not remembered.
+    fn check(&self, token: &str, now: Now) -> Result<(Verified, Object), Trouble> {
         if token.matches('.').count() != 2 {
             return Err(Trouble::Foreign(TokenDenied::Malformed));
         }
@@ -111,9 +156,7 @@ impl Jwt {
             Checked::NoKeys => return Err(Trouble::Ask(TokenDenied::KeysDown)),
         }
         self.counts.verified();
-        let caller = Arc::new(caller);
-        self.cache.insert(digest, generation, Arc::clone(&caller));
-        Ok(caller)
+        Ok((caller, token.claims))
     }
 }
 

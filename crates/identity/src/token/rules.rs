@@ -92,6 +92,7 @@ pub(crate) fn judge(
             .then(|| serde_json::to_value(claims).unwrap_or_default()),
         expires_unix_secs: over,
         body: None,
+        renew_unix_secs: None,
     })
 }
 

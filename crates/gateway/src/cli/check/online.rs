@@ -54,10 +54,12 @@ async fn issuers(loaded: &Loaded, data: &Path) -> Vec<Asked> {
     let (dns, clock) = (Dns::system(), Clock::start());
     let mut asked = Vec::new();
     for (name, spec) in &loaded.world.authenticators {
-        let AuthenticatorSpec::Jwt(jwt) = &spec.value else {
-            continue;
+        let jwt = match &spec.value {
+            AuthenticatorSpec::Jwt(jwt) => (**jwt).clone(),
+            AuthenticatorSpec::Oidc(login) => login.id_tokens(),
+            _ => continue,
         };
-        let Some(answer) = probe(jwt, data, dns.clone(), clock).await else {
+        let Some(answer) = probe(&jwt, data, dns.clone(), clock).await else {
             continue;
         };
         let hint = "mend `issuer` or `keys`, or the network between; tokens get 503 until a node has the keys";
