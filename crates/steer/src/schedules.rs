@@ -25,8 +25,6 @@ struct Sim {
     controller: Controller,
     id: NodeId,
     health: Health,
-    /// What its last check found.
-    found: Health,
     /// When a drain was begun.
     drained: Option<u64>,
     /// What it said, oldest first.
@@ -114,7 +112,6 @@ impl World {
             controller: Controller::new(seat, spec(), at(ms)),
             id,
             health: Health::Well,
-            found: Health::Well,
             drained: None,
             said: VecDeque::new(),
             good: 0,
@@ -180,6 +177,7 @@ impl World {
                 .filter_map(|j| self.heard(j, i, ms))
                 .collect();
             let before = self.nodes[i].controller.state();
+            let departures = self.nodes[i].controller.words().departures;
             let drained_long = |since: u64| ms - since >= 500;
             let node = &mut self.nodes[i];
             node.controller
@@ -188,7 +186,6 @@ impl World {
                 node.controller.handle(at(ms), Input::Settled);
             }
             if ms % 500 == 0 {
-                node.found = node.health;
                 let check = match node.health {
                     Health::Well => Ok(()),
                     Health::Partly => Err(Trouble::partial("a part")),
@@ -212,7 +209,7 @@ impl World {
             }
             if before == State::Announced && state != State::Announced {
                 self.withdrawals += 1;
-                let could_wait = self.nodes[i].found != Health::Nothing || state == State::Leaving;
+                let could_wait = self.nodes[i].controller.words().departures != departures;
                 self.withdrawn(i, could_wait, ms)?;
             }
         }
