@@ -6,6 +6,7 @@ mod authorization;
 mod bad_input;
 mod callers;
 mod cli;
+mod dns_steering;
 mod dynamo;
 mod dynamo_down;
 mod ext_authz;
@@ -24,6 +25,7 @@ mod node;
 mod operator;
 mod redis;
 mod signed;
+mod speakers;
 mod tls;
 mod tokens;
 mod upstreams;
@@ -42,7 +44,7 @@ limits:
 plans:
   tiny: { limits: { wide: 2 } }
 keys: { env: test }
-steer: { check_interval: 250ms, rise: 2, dwell: 2s }
+steer: { check_interval: 250ms, rise: 2, dwell: 2s, ramp: 1s, permit: 3s, pause: 3s }
 routes:
   limited: { path: /api/*, upstream: echo, limits: [per-key] }
   wide: { path: /wide/*, upstream: echo, limits: [wide], body_max: 1MiB }

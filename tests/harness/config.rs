@@ -70,6 +70,8 @@ pub struct WorldText {
     pub regions: Vec<RegionText>,
     /// Where the director is, if one runs.
     pub director: Option<SocketAddr>,
+    /// Where the first node serves the zone of `world`, if it does.
+    pub dns: Option<SocketAddr>,
 }
 
 /// Regions of worlds, with their places.
@@ -104,6 +106,7 @@ impl WorldText {
             world: world.to_owned(),
             regions,
             director: Some(ports.take()),
+            dns: None,
         }
     }
 
@@ -124,6 +127,7 @@ impl WorldText {
             world: world.to_owned(),
             regions: vec![region],
             director: None,
+            dns: None,
         }
     }
 
@@ -151,9 +155,12 @@ impl WorldText {
 
     fn region(&self, region: &RegionText) -> String {
         let mut text = format!("region: {}\nnodes:\n", region.name);
-        for (name, mesh, admin, public) in &region.nodes {
+        for (at, (name, mesh, admin, public)) in region.nodes.iter().enumerate() {
+            let first = at == 0 && region.name == self.regions[0].name;
+            let dns = self.dns.filter(|_| first);
+            let dns = dns.map_or_else(String::new, |dns| format!(", dns: {dns}"));
             text.push_str(&format!(
-                "  {name}: {{ mesh: {mesh}, admin: {admin}, doors: {{ public: {public} }}, workers: 1 }}\n"
+                "  {name}: {{ mesh: {mesh}, admin: {admin}, doors: {{ public: {public} }}, workers: 1{dns} }}\n"
             ));
         }
         text.push_str(&format!("doors:\n  public: {}\n", region.door));

@@ -141,6 +141,7 @@ mod tests {
             director.apply(&Plan {
                 number: 1,
                 announce: true,
+                reduced: false,
                 reason: Reason::Fit,
             });
             loop {

@@ -12,7 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tidegate_limit::{Audience, Batch, Table};
 use tidegate_model::{Machine, Mono, NodeId, Now, RegionId, Seed as RandomSeed};
-use tidegate_steer::{Controller, Input, Other, State, View};
+use tidegate_steer::{Controller, Input, Other, Seat, State, Trouble, View};
 
 use crate::clocks::Clocks;
 use crate::complaints::Complaints;
@@ -55,7 +55,7 @@ pub enum Event {
     /// Counts of quotas that were on disk when the node started.
     Restored(Batch),
     /// The node has checked itself; `Err` says what is wrong.
-    Checked(Result<(), String>),
+    Checked(Result<(), Trouble>),
     /// Routers were made to agree with the plan.
     Applied {
         /// Whether the node is announced now.
@@ -81,7 +81,11 @@ pub enum Event {
     Reconfigured(Box<ClusterSpec>),
     /// Where seeds are, resolved anew.
     Seeds(Vec<Seed>),
-    /// The node is being stopped or drained.
+    /// The operator wants the node to leave, if nothing forbids it.
+    Drain,
+    /// The drained node has told its connections to close.
+    Settled,
+    /// The node is being stopped, or drained by force.
     Leave,
     /// The operator holds what is announced as it is, or takes that back.
     Hold(bool),
@@ -143,7 +147,7 @@ impl Node {
             bulletin: Bulletin::new(spec.node.clone(), spec.epoch, spec.addr, facts, now.mono),
             ledger: Ledger::default(),
             ledger_compared: BTreeMap::new(),
-            steer: Controller::new(spec.node.clone(), spec.steer, now),
+            steer: Controller::new(seat(&spec), spec.steer, now),
             pulse_at: now.mono,
             repeat_at: now.mono + REPEAT,
             complaints: Complaints::new(now.mono),
@@ -193,37 +197,67 @@ impl Node {
 
     // Steering.
 
-    fn checked(&mut self, result: Result<(), String>, now: Now) {
+    fn checked(&mut self, result: Result<(), Trouble>, now: Now) {
         let result = match result {
             Ok(()) if !self.replicator.learned() => {
-                Err("learning what other nodes have counted".to_owned())
+                Err(Trouble::partial("learning what other nodes have counted"))
             }
             result => result,
         };
-        let others = self
+        self.look_around(now);
+        self.steer(Input::Checked(result), now);
+    }
+
+    /// Tells the controller what is known of the others.
+    fn look_around(&mut self, now: Now) {
+        let me = &self.spec.node;
+        let (own, others): (Vec<_>, Vec<_>) = self
             .bulletin
             .all()
-            .filter(|known| known.report.node != self.spec.node);
+            .partition(|known| known.report.node == *me);
         let view = View {
+            load: own.first().map_or(0, |own| own.report.facts.requests_per_s),
             others: others
+                .into_iter()
                 .map(|known| Other {
                     node: known.report.node.clone(),
                     announced: known.report.facts.announced,
                     fit: known.report.facts.fit,
+                    load: known.report.facts.requests_per_s,
+                    words: known.report.facts.leaving.clone(),
                     as_of: known.as_of,
                 })
                 .collect(),
         };
-        self.steer.handle(now, Input::Viewed(view));
-        self.steer.handle(now, Input::Checked(result));
+        self.steer(Input::Viewed(view), now);
+    }
+
+    fn steer(&mut self, input: Input, now: Now) {
+        self.steer.handle(now, input);
         self.steered(now);
     }
 
+    /// Whether an operator's drain may go on, and what forbids it if not: in words, and whether
+    /// that may pass by itself.
+    pub fn may_leave(&self) -> Result<(), (String, bool)> {
+        match self.steer.vetoed() {
+            Some(veto) => Err((veto.to_string(), veto.passes())),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether it has withdrawn for good.
+    #[must_use]
+    pub fn has_left(&self) -> bool {
+        self.steer.state() == State::Leaving
+    }
+
     fn steered(&mut self, now: Now) {
-        let (fit, ready) = (self.steer.is_fit(), self.is_ready());
+        let (fit, ready, words) = (self.steer.is_fit(), self.is_ready(), self.steer.words());
         self.bulletin.set_own(now.mono, |facts| {
             facts.fit = fit;
             facts.ready = ready;
+            facts.leaving = words;
         });
         while let Some(plan) = self.steer.poll() {
             self.out.push(Effect::Apply(plan));
@@ -249,7 +283,8 @@ impl Node {
             sync,
             ..self.spec.clone()
         };
-        self.steer.reconfigure(self.spec.steer);
+        let Seat { regions, mates, .. } = seat(&self.spec);
+        self.steer.reconfigure(self.spec.steer, regions, mates);
         self.replicator.reconfigure(&self.spec, now);
         self.bulletin
             .set_own(now.mono, |facts| facts.generation = generation);
@@ -268,6 +303,14 @@ impl Node {
         if let Some(pool) = &mut self.world_pool {
             pool.leave(now.mono);
         }
+    }
+}
+
+fn seat(spec: &ClusterSpec) -> Seat {
+    Seat {
+        me: spec.node.clone(),
+        regions: spec.regions.clone(),
+        mates: u16::try_from(spec.nodes.len()).unwrap_or(u16::MAX),
     }
 }
 
@@ -321,18 +364,11 @@ impl Machine for Node {
                 self.spec.seeds = seeds;
                 self.reseed();
             }
-            Event::Leave => {
-                self.steer.handle(now, Input::Leave);
-                self.steered(now);
-            }
-            Event::Hold(held) => {
-                self.steer.handle(now, Input::Hold(held));
-                self.steered(now);
-            }
-            Event::Return => {
-                self.steer.handle(now, Input::Return);
-                self.steered(now);
-            }
+            Event::Drain => self.steer(Input::Drain, now),
+            Event::Settled => self.steer(Input::Settled, now),
+            Event::Leave => self.steer(Input::Leave, now),
+            Event::Hold(held) => self.steer(Input::Hold(held), now),
+            Event::Return => self.steer(Input::Return, now),
             Event::Farewell => self.farewell(now),
         }
         self.settle(now);
@@ -349,6 +385,7 @@ impl Machine for Node {
             }
             // Whoever was unsteady may be steady by now.
             self.reelect(now);
+            self.look_around(now);
             self.pulse(now);
             self.compare_clocks(now);
             if let Some((from, what)) = self.complaints.poll(now.mono) {

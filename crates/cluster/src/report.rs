@@ -11,6 +11,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tidegate_limit::Audience;
 use tidegate_model::{Epoch, Generation, Mono, NodeId};
+use tidegate_steer::Words;
 
 /// Reports kept at most; a new node's is dropped when there are more.
 const REPORTS_MAX: usize = 2_000;
@@ -36,6 +37,9 @@ pub struct NodeFacts {
     pub admitted_per_s: u32,
     /// Requests a second that a limit refused.
     pub limited_per_s: u32,
+    /// What it says of leaving.
+    #[serde(default)]
+    pub leaving: Words,
 }
 
 /// A node's report, as it travels.

@@ -19,8 +19,11 @@ mod source;
 mod suggest;
 mod tree;
 mod world;
+mod zone;
 
-pub use anycast::{AnycastSpec, BirdSpec, DirectorSpec};
+pub use anycast::{
+    AnycastSpec, BirdSpec, Community, DirectorSpec, ExaBgpSpec, GoBgpSpec, LevelSpec,
+};
 pub use auth::{AnonymousSpec, AuthenticatorSpec, BY_KEY, EVERYONE, Methods};
 pub use door::{DoorSpec, DoorTimeouts, TlsSpec};
 pub use load::{Loaded, LoadedRegion, load, load_node};
@@ -31,3 +34,4 @@ pub use report::Report;
 pub use require::{GroupSpec, RequireText};
 pub use source::Source;
 pub use world::{PlaceSpec, RouteText, WorldSpec};
+pub use zone::ZoneSpec;

@@ -73,6 +73,9 @@ pub struct NodeSpec {
     /// Where its doors for clients are, by name, if not where the door itself says.
     #[serde(default)]
     pub doors: BTreeMap<String, Spanned<SocketAddr>>,
+    /// Where it serves the DNS zone of world.yaml (UDP and TCP), if it does.
+    #[serde(default)]
+    pub dns: Option<Spanned<SocketAddr>>,
     /// Cores that serve requests; all of the machine's if left out.
     #[serde(default)]
     pub workers: Option<std::num::NonZeroU16>,

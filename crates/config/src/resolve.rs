@@ -1,5 +1,6 @@
 //! Checks across values: names that refer to nothing, addresses that clash, rules that contradict.
 
+mod anycast;
 mod auth;
 mod caller;
 mod clear;
@@ -9,6 +10,7 @@ mod regions;
 mod require;
 mod routes;
 mod world;
+mod zone;
 
 pub(crate) use regions::check_regions;
 pub(crate) use world::check_world;

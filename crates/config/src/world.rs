@@ -13,7 +13,7 @@ use tidegate_route::{HostPattern, MethodSet, PathPattern};
 use tidegate_steer::SteerSpec;
 
 use crate::auth::{AuthenticatorSpec, Methods};
-use crate::{GroupSpec, Location, RequireText, Spanned};
+use crate::{GroupSpec, Location, RequireText, Spanned, ZoneSpec};
 
 /// The world.
 #[derive(Clone, Debug, Deserialize)]
@@ -47,6 +47,9 @@ pub struct WorldSpec {
     /// How fast nodes announce and withdraw themselves.
     #[serde(default)]
     pub steer: SteerSpec,
+    /// A DNS zone whose answers are the regions that are announced.
+    #[serde(default)]
+    pub zone: Option<Spanned<ZoneSpec>>,
     /// The Redis that limits with `store: redis` are counted in.
     #[serde(default)]
     pub redis: Option<Spanned<RedisSpec>>,

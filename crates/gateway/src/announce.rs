@@ -3,44 +3,68 @@
 use std::sync::Arc;
 
 use tidegate_anycast::{
-    Announcement, Bird, BirdError, Condition, Director, DryRun, Speaker, Spoken, Vip,
+    Announcement, BirdError, Condition, Director, DryRun, ExaBgpError, GoBgpError, Keeper, Speaker,
+    Spoken, Vip,
 };
 use tidegate_cluster::{Event, Node};
 use tidegate_config::AnycastSpec;
 use tidegate_runtime::Handle;
 
-use crate::place::{Place, bird_place};
+use crate::place::{Place, bird_place, exabgp_place, gobgp_place};
 
 /// The device that carries the anycast addresses, before doors open on them.
 ///
-/// A former life that was killed has left its protocol enabled in BIRD: with the device its route
-/// would come back before this life is fit. So that is withdrawn first.
+/// A former life that was killed has left its routes in the daemon: with the device they would lead
+/// here before this life is fit. So they are withdrawn first.
 pub(crate) async fn open_vip(anycast: &AnycastSpec) -> Result<Option<Vip>, String> {
-    let AnycastSpec::Bird(bird) = anycast else {
-        return Ok(None);
-    };
-    match bird_place(bird).withdraw().await {
-        // A BIRD that is started later has it disabled.
-        Ok(_) | Err(BirdError::Absent(_)) => {}
-        Err(error) => {
-            tracing::warn!(%error, "What a former life of this node announces cannot be withdrawn.");
-        }
+    if let Err(why) = withdraw(anycast).await? {
+        tracing::warn!(%why, "What a former life of this node announces cannot be withdrawn.");
     }
-    let addresses: Vec<_> = bird
-        .prefixes
+    let prefixes = anycast.prefixes().unwrap_or_default();
+    let addresses: Vec<_> = prefixes
         .iter()
         .filter_map(tidegate_model::Prefix::single)
         .collect();
-    let open = |device: &String| Vip::open(device, &addresses).map_err(|error| error.to_string());
-    bird.device.as_ref().map(open).transpose()
+    let open = |device: &str| Vip::open(device, &addresses).map_err(|error| error.to_string());
+    anycast.device().map(open).transpose()
+}
+
+/// Withdraws what a node announces, without that node. Returns whether something was withdrawn, or
+/// why that is not known. A daemon that does not run announces nothing, and one that is started
+/// later begins with nothing.
+///
+/// # Errors
+/// The configuration names something that is nothing.
+pub(crate) async fn withdraw(anycast: &AnycastSpec) -> Result<Result<bool, String>, String> {
+    Ok(match anycast {
+        AnycastSpec::DryRun | AnycastSpec::Director(_) => Ok(false),
+        AnycastSpec::Bird(bird) => match bird_place(bird).withdraw().await {
+            Ok(disabled) => Ok(!disabled.is_empty()),
+            Err(BirdError::Absent(_)) => Ok(false),
+            Err(error) => Err(error.to_string()),
+        },
+        AnycastSpec::Exabgp(exabgp) => match exabgp_place(exabgp).withdraw().await {
+            Ok(withdrawn) => Ok(withdrawn),
+            Err(ExaBgpError::Absent(_)) => Ok(false),
+            Err(error) => Err(error.to_string()),
+        },
+        AnycastSpec::Gobgp(gobgp) => match gobgp_place(gobgp)?.withdraw().await {
+            Ok(withdrawn) => Ok(withdrawn),
+            Err(GoBgpError::Absent(_)) => Ok(false),
+            Err(error) => Err(error.to_string()),
+        },
+    })
 }
 
 /// Who makes routers agree with what the node decides.
+///
+/// # Errors
+/// The configuration names something that is nothing.
 pub(crate) fn speaker(
     place: &Place,
     condition: Arc<Condition>,
     cluster: Handle<Node>,
-) -> Box<dyn Speaker> {
+) -> Result<Box<dyn Speaker>, String> {
     let said = move |spoken| {
         let event = match spoken {
             Spoken::Applied { announced } => Event::Applied { announced },
@@ -48,11 +72,24 @@ pub(crate) fn speaker(
         };
         cluster.offer(event);
     };
-    match &place.anycast {
+    let graceful_for = place.anycast.graceful_for().get();
+    Ok(match &place.anycast {
         AnycastSpec::DryRun => Box::new(DryRun::new(said)),
-        AnycastSpec::Bird(bird) => Box::new(Bird::start(
+        AnycastSpec::Bird(bird) => Box::new(Keeper::start(
             bird_place(bird),
-            bird.graceful_for.get(),
+            graceful_for,
+            condition,
+            said,
+        )),
+        AnycastSpec::Exabgp(exabgp) => Box::new(Keeper::start(
+            exabgp_place(exabgp),
+            graceful_for,
+            condition,
+            said,
+        )),
+        AnycastSpec::Gobgp(gobgp) => Box::new(Keeper::start(
+            gobgp_place(gobgp)?,
+            graceful_for,
             condition,
             said,
         )),
@@ -64,5 +101,5 @@ pub(crate) fn speaker(
             };
             Box::new(Director::start(director.at, announcement, said))
         }
-    }
+    })
 }

@@ -36,6 +36,7 @@ use crate::options::Options;
 use crate::place::{Place, listed_nodes, own_region};
 use crate::services::Services;
 use crate::tables::{Known, live};
+use crate::zone::{serve_zone, steer_zone};
 
 /// Threads of the control plane: gossip goes on while one of them scrapes.
 const CONTROL_THREADS: usize = 2;
@@ -82,6 +83,7 @@ pub(crate) fn start(options: Options) -> Result<Running, String> {
         .build()
         .map_err(|error| format!("no runtime can be started: {error}"))?;
     let vip = control.block_on(open_vip(&place.anycast))?;
+    let zone = control.block_on(serve_zone(&loaded, place.dns))?;
     let metrics = Arc::new(Metrics::new(place.workers, Refusal::LABELS));
     let access_log = AccessLog::open(&options.access_log, Arc::clone(&metrics))
         .map_err(|error| format!("the access log cannot be opened: {error}"))?;
@@ -145,6 +147,7 @@ pub(crate) fn start(options: Options) -> Result<Running, String> {
         metrics: Arc::clone(&metrics),
         anycast: Arc::default(),
         _vip: vip,
+        zone,
         drain: place.drain,
         doors: door_settings,
         links: links.clone(),
@@ -181,7 +184,7 @@ pub(crate) fn start(options: Options) -> Result<Running, String> {
         );
         let hands = Hands {
             mesh: Arc::clone(&mesh),
-            speaker: speaker(&place, Arc::clone(&services.anycast), cluster.clone()),
+            speaker: speaker(&place, Arc::clone(&services.anycast), cluster.clone())?,
             keys: keys.clone(),
             quotas,
             cluster: cluster.clone(),
@@ -205,6 +208,7 @@ pub(crate) fn start(options: Options) -> Result<Running, String> {
             .unwrap_or_else(PoisonError::into_inner) = probes;
         let interval = loaded.world.steer.check_interval.get();
         tasks.spawn("self-check", check_forever(Arc::clone(&services), interval));
+        tasks.spawn("zone", steer_zone(Arc::clone(&services)));
         tasks.spawn("load", report_load(Arc::clone(&services)));
         if let KeyStore::Dynamo(remote) = &store {
             let follow = key_tail::follow(Arc::clone(&services), remote.table.clone());

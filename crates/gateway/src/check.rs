@@ -9,6 +9,7 @@ use tidegate_config::Loaded;
 use tidegate_dns::Dns;
 use tidegate_model::{Mono, NodeId};
 use tidegate_proxy::fit_everywhere;
+use tidegate_steer::Trouble;
 
 use crate::place::own_region;
 use crate::services::Services;
@@ -34,8 +35,11 @@ pub(crate) async fn check_forever(services: Arc<Services>, interval: Duration) {
         last = now.into_iter().map(Some).collect();
         let pools = &services.shared.live.load().snapshot.pools;
         let result = match stuck {
-            Some(core) => Err(format!("core {core} does not respond")),
-            None => fit_everywhere(pools),
+            Some(core) => Err(Trouble::total(format!("core {core} does not respond"))),
+            None => fit_everywhere(pools).map_err(|what| Trouble {
+                what,
+                serves_some: pools.iter().any(|pool| pool.fit() > 0),
+            }),
         };
         services.cluster.send(Event::Checked(result)).await;
     }

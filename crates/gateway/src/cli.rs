@@ -5,6 +5,7 @@ mod check;
 mod client;
 mod down;
 mod drain;
+mod exabgp_bridge;
 mod keys;
 mod lab;
 mod limits;
@@ -55,6 +56,8 @@ enum Command {
     Steer(steer::Args),
     /// Withdraw a node that is dead or frozen: runs beside it.
     Watchdog(watchdog::Args),
+    /// The process that ExaBGP starts, so that a node can speak to it.
+    ExabgpBridge(exabgp_bridge::Args),
     /// Check a configuration and report every problem.
     Check(check::Args),
     /// Start one node.
@@ -81,6 +84,7 @@ impl Cli {
             Command::Undrain(args) => drain::back(&args),
             Command::Steer(args) => steer::run(&args),
             Command::Watchdog(args) => watchdog::run(&args),
+            Command::ExabgpBridge(args) => exabgp_bridge::run(&args),
             Command::Check(args) => check::run(&args),
             Command::Run(args) => run::run(args),
             Command::Keys(args) => keys::run(args),

@@ -28,6 +28,7 @@ mod shutdown;
 mod store;
 mod systemd;
 mod tables;
+mod zone;
 
 use std::process::ExitCode;
 

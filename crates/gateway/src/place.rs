@@ -5,9 +5,12 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use tidegate_anycast::BirdPlace;
-use tidegate_config::{AnycastSpec, BirdSpec, DoorSpec, DrainSpec, Loaded, LoadedRegion};
-use tidegate_model::{NodeId, Period};
+use tidegate_anycast::{Attributes, BirdPlace, ExaBgp, GoBgp, Levels};
+use tidegate_config::{
+    AnycastSpec, BirdSpec, DoorSpec, DrainSpec, ExaBgpSpec, GoBgpSpec, LevelSpec, Loaded,
+    LoadedRegion,
+};
+use tidegate_model::{NodeId, Period, Prefix};
 use tidegate_net::{Certificates, ClientTrust, Clients, DoorSettings};
 
 use crate::data::DataFolder;
@@ -21,6 +24,8 @@ pub(crate) struct Place {
     pub(crate) admin: SocketAddr,
     pub(crate) doors: BTreeMap<String, SocketAddr>,
     pub(crate) workers: usize,
+    /// Where it serves the DNS zone.
+    pub(crate) dns: Option<SocketAddr>,
     pub(crate) drain: DrainSpec,
     pub(crate) anycast: AnycastSpec,
 }
@@ -101,6 +106,9 @@ impl Place {
             admin,
             doors,
             workers: options.workers.or(listed_workers).unwrap_or(cores),
+            dns: listed
+                .and_then(|node| node.dns.as_ref())
+                .map(|dns| dns.value),
             drain: drain(region),
             anycast: region.spec.anycast.value.clone(),
         })
@@ -120,15 +128,12 @@ impl Place {
     }
 }
 
-/// How a node leaves: what BIRD takes to withdraw in a planned way comes before the grace.
+/// How a node leaves: what a planned withdrawal takes comes before the grace.
 fn drain(region: &LoadedRegion) -> DrainSpec {
     let mut drain = region.spec.drain;
-    if let AnycastSpec::Bird(bird) = &region.spec.anycast.value
-        && bird.graceful_protocol.is_some()
-    {
-        let millis = (drain.grace.get() + bird.graceful_for.get()).as_millis();
-        drain.grace = Period::from_millis(u64::try_from(millis).unwrap_or(u64::MAX));
-    }
+    let graceful_for = region.spec.anycast.value.graceful_for();
+    let millis = (drain.grace.get() + graceful_for.get()).as_millis();
+    drain.grace = Period::from_millis(u64::try_from(millis).unwrap_or(u64::MAX));
     drain
 }
 
@@ -137,8 +142,47 @@ pub(crate) fn bird_place(spec: &BirdSpec) -> BirdPlace {
     BirdPlace {
         socket: spec.socket.clone(),
         protocol: spec.protocol.clone(),
+        reduced: spec.second_protocol.clone(),
         graceful: spec.graceful_protocol.clone(),
-        prefixes: spec.prefixes.iter().map(ToString::to_string).collect(),
+        prefixes: texts(&spec.prefixes),
+    }
+}
+
+/// What of ExaBGP belongs to a node.
+pub(crate) fn exabgp_place(spec: &ExaBgpSpec) -> ExaBgp {
+    ExaBgp {
+        socket: spec.socket.clone(),
+        local_as: spec.local_as,
+        next_hop: spec.next_hop,
+        prefixes: texts(&spec.prefixes),
+        levels: levels(&spec.usual, &spec.second),
+    }
+}
+
+/// What of GoBGP belongs to a node. Call it within a runtime.
+pub(crate) fn gobgp_place(spec: &GoBgpSpec) -> Result<GoBgp, String> {
+    GoBgp::new(
+        spec.api.to_string(),
+        spec.local_as,
+        spec.next_hops.clone(),
+        &texts(&spec.prefixes),
+        levels(&spec.usual, &spec.second),
+    )
+}
+
+fn texts(prefixes: &[Prefix]) -> Vec<String> {
+    prefixes.iter().map(ToString::to_string).collect()
+}
+
+fn levels(usual: &LevelSpec, second: &LevelSpec) -> Levels {
+    let attributes = |level: &LevelSpec| Attributes {
+        med: level.med,
+        prepend: level.prepend,
+        communities: level.communities.iter().map(|c| (c.0, c.1)).collect(),
+    };
+    Levels {
+        usual: attributes(usual),
+        second: attributes(second),
     }
 }
 

@@ -11,6 +11,7 @@ use tidegate_net::DoorSettings;
 use tidegate_proxy::{Probes, Shared};
 use tidegate_runtime::{Clock, Handle, Stop};
 use tidegate_telemetry::{Cell, Metrics};
+use tidegate_zone::Served;
 
 use crate::audit::Audit;
 use crate::key_tail::TailState;
@@ -38,6 +39,8 @@ pub(crate) struct Services {
     pub(crate) anycast: Arc<Condition>,
     /// The device with the anycast addresses: it goes with the process.
     pub(crate) _vip: Option<Vip>,
+    /// The DNS zone that it serves.
+    pub(crate) zone: Option<Served>,
     pub(crate) drain: DrainSpec,
     pub(crate) doors: Vec<Arc<DoorSettings>>,
     pub(crate) probes: Mutex<Probes>,

@@ -25,6 +25,12 @@ impl Prefix {
         (self.0.prefix_len() == self.0.max_prefix_len()).then(|| self.0.addr())
     }
 
+    /// How many leading bits it fixes.
+    #[must_use]
+    pub fn bits(&self) -> u8 {
+        self.0.prefix_len()
+    }
+
     /// The block of `bits` leading bits that `address` lies in; the whole address if `bits` is too
     /// large for it.
     #[must_use]

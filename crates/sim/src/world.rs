@@ -10,7 +10,7 @@ use bytes::Bytes;
 use tidegate_cluster::{ClusterSpec, Effect, Event, Node, Seed as ClusterSeed, SyncSpec};
 use tidegate_limit::{Ask, Limit, LimitIx, SubjectKey, Table, TableSpec, WindowIx, rights_pause};
 use tidegate_model::{Epoch, Generation, Machine, Mono, NodeId, Now, RegionId, Seed, Wall};
-use tidegate_steer::SteerSpec;
+use tidegate_steer::{SteerSpec, Trouble};
 
 use crate::check::{Finding, judge, judged};
 use crate::clients::Stream;
@@ -475,7 +475,7 @@ impl<'p> World<'p> {
                 if self.nodes[node].life == life {
                     let ill = self.ill.contains(&self.nodes[node].region);
                     let result = if ill {
-                        Err("no service".to_owned())
+                        Err(Trouble::total("no service"))
                     } else {
                         Ok(())
                     };

@@ -7,6 +7,8 @@ pub enum Reason {
     Starting,
     /// It passed so many checks in a row.
     Fit,
+    /// It passed them after it had been ill: at first it is the second choice.
+    Returning,
     /// It failed so many checks in a row; the last one said this.
     Unfit(String),
     /// It is being stopped or drained.
@@ -20,6 +22,9 @@ pub struct Plan {
     pub number: u64,
     /// Whether the node shall be announced.
     pub announce: bool,
+    /// Whether it shall be announced as the second choice: routers take it when they know of
+    /// nothing else.
+    pub reduced: bool,
     /// Why.
     pub reason: Reason,
 }

@@ -176,6 +176,8 @@ catalog! {
     ANYCAST_FAILURES = Counter "tidegate_anycast_failures" [];
     /// How often the routing daemon was not as wanted and was set.
     ANYCAST_CORRECTIONS = Counter "tidegate_anycast_corrections" [];
+    /// Questions to the DNS zone, by what became of them.
+    DNS_QUESTIONS = Counter "tidegate_dns_questions" ["outcome"];
     /// Whether this node takes requests: 1 or 0.
     READY = Gauge "tidegate_ready" [];
     /// Bytes sent to other nodes, by how they travel.

@@ -36,6 +36,9 @@ pub(crate) fn run(root: &Path, args: &Args) -> Result<bool, String> {
             tools::WRK,
             tools::IP,
             tools::SYSCTL,
+            tools::EXABGP,
+            tools::GOBGP,
+            tools::DIG,
         ])?;
     }
     tools::ensure(&[tools::BIRD])?;

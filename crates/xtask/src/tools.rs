@@ -43,6 +43,27 @@ pub(crate) const BIRD: Tool = Tool {
     why: "the routing daemon that nodes speak to",
 };
 
+/// A routing daemon.
+pub(crate) const EXABGP: Tool = Tool {
+    program: "exabgp",
+    package: "exabgp",
+    why: "another routing daemon that nodes speak to",
+};
+
+/// A routing daemon.
+pub(crate) const GOBGP: Tool = Tool {
+    program: "gobgpd",
+    package: "gobgpd",
+    why: "another routing daemon that nodes speak to",
+};
+
+/// A client of DNS.
+pub(crate) const DIG: Tool = Tool {
+    program: "dig",
+    package: "bind9-dnsutils",
+    why: "a client that is not ours, for the zone that nodes serve",
+};
+
 /// Namespaces and links.
 pub(crate) const IP: Tool = Tool {
     program: "ip",

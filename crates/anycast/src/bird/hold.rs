@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::talk::{BirdError, Talk};
+use crate::{Held, Wanted};
 
 /// What of BIRD's configuration belongs to this node.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -11,31 +12,12 @@ pub struct BirdPlace {
     pub socket: PathBuf,
     /// The protocol that holds our prefixes: `static` or `direct`.
     pub protocol: String,
+    /// The protocol that holds them as the second choice, if there is one.
+    pub reduced: Option<String>,
     /// The protocol that holds them with the community GRACEFUL_SHUTDOWN, if there is one.
     pub graceful: Option<String>,
     /// Our prefixes.
     pub prefixes: Vec<String>,
-}
-
-/// How our prefixes shall be announced.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Wanted {
-    /// As usual.
-    Announced,
-    /// With GRACEFUL_SHUTDOWN (RFC 8326): neighbours look for another way while this one still
-    /// works.
-    Graceful,
-    /// Not at all.
-    Withdrawn,
-}
-
-/// What a correction found.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Held {
-    /// Whether BIRD was not as wanted.
-    pub corrected: bool,
-    /// When BIRD was started, in its own words.
-    pub booted: String,
 }
 
 impl BirdPlace {
@@ -53,12 +35,11 @@ impl BirdPlace {
             let text = text.strip_prefix("Last reboot on ")?;
             Some(text.to_owned())
         });
-        let graceful = wanted == Wanted::Graceful && self.graceful.is_some();
-        let normal = wanted == Wanted::Announced;
-        let mut switches = vec![(self.protocol.as_str(), normal)];
-        if let Some(protocol) = &self.graceful {
-            switches.push((protocol, graceful));
-        }
+        let up = self.protocol_for(wanted);
+        let mut switches: Vec<(&str, bool)> = self
+            .protocols()
+            .map(|protocol| (protocol, up == Some(protocol)))
+            .collect();
         switches.sort_by_key(|(_, up)| !up);
         let mut corrected = false;
         for (protocol, up) in switches {
@@ -84,16 +65,31 @@ impl BirdPlace {
     pub async fn withdraw(&self) -> Result<Vec<String>, BirdError> {
         let mut talk = Talk::open(&self.socket).await?;
         let mut disabled = Vec::new();
-        for protocol in [Some(&self.protocol), self.graceful.as_ref()]
-            .into_iter()
-            .flatten()
-        {
+        for protocol in self.protocols() {
             if is_up(&mut talk, protocol).await? {
                 talk.order("disable", protocol).await?;
-                disabled.push(protocol.clone());
+                disabled.push(protocol.to_owned());
             }
         }
         Ok(disabled)
+    }
+
+    fn protocols(&self) -> impl Iterator<Item = &str> {
+        let more = [&self.reduced, &self.graceful].into_iter().flatten();
+        std::iter::once(&self.protocol)
+            .chain(more)
+            .map(String::as_str)
+    }
+
+    /// The protocol that shall be up. Without one for the second choice it is the usual one;
+    /// without one for GRACEFUL_SHUTDOWN a withdrawal is a plain one.
+    fn protocol_for(&self, wanted: Wanted) -> Option<&str> {
+        match wanted {
+            Wanted::Announced => Some(&self.protocol),
+            Wanted::Reduced => Some(self.reduced.as_ref().unwrap_or(&self.protocol)),
+            Wanted::Graceful => self.graceful.as_deref(),
+            Wanted::Withdrawn => None,
+        }
     }
 
     async fn see_routes(&self, talk: &mut Talk, protocol: &str) -> Result<(), BirdError> {

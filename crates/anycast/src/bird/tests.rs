@@ -4,14 +4,19 @@
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
-use super::*;
+use std::time::Duration;
 
-struct Daemon {
+use tidegate_steer::{Plan, Reason};
+
+use super::*;
+use crate::{Condition, Keeper, Speaker};
+
+struct Running {
     child: Child,
     folder: tempfile::TempDir,
 }
 
-impl Drop for Daemon {
+impl Drop for Running {
     fn drop(&mut self) {
         let _gone = self.child.kill();
         let _reaped = self.child.wait();
@@ -22,6 +27,7 @@ const CONFIG: &str = "
 router id 192.0.2.1;
 protocol device { }
 protocol static vip { disabled; ipv4; route 203.0.113.1/32 blackhole; }
+protocol static vip_second { disabled; ipv4 { preference 100; }; route 203.0.113.1/32 blackhole; }
 protocol static vip_leaving { disabled; ipv4 { preference 100; }; route 203.0.113.1/32 blackhole; }
 ";
 
@@ -38,7 +44,7 @@ fn spawn(folder: &std::path::Path) -> Option<Child> {
     command.spawn().ok()
 }
 
-impl Daemon {
+impl Running {
     /// `None` where BIRD is not installed.
     fn start() -> Option<Self> {
         let folder = tempfile::tempdir().expect("a temporary folder");
@@ -56,6 +62,7 @@ impl Daemon {
         BirdPlace {
             socket: self.folder.path().join("ctl"),
             protocol: "vip".to_owned(),
+            reduced: Some("vip_second".to_owned()),
             graceful: Some("vip_leaving".to_owned()),
             prefixes: vec!["203.0.113.1/32".to_owned()],
         }
@@ -77,17 +84,23 @@ fn plan(announce: bool, reason: Reason) -> Plan {
     Plan {
         number: 1,
         announce,
+        reduced: false,
         reason,
     }
 }
 
 #[tokio::test]
 async fn what_is_wanted_is_set_once_and_read_back() {
-    let Some(daemon) = Daemon::start() else {
+    let Some(daemon) = Running::start() else {
         return;
     };
     let place = daemon.wait().await;
-    for wanted in [Wanted::Announced, Wanted::Graceful, Wanted::Withdrawn] {
+    for wanted in [
+        Wanted::Reduced,
+        Wanted::Announced,
+        Wanted::Graceful,
+        Wanted::Withdrawn,
+    ] {
         assert!(place.hold(wanted).await.expect("held").corrected);
         assert!(!place.hold(wanted).await.expect("held").corrected);
     }
@@ -103,12 +116,13 @@ async fn what_is_wrong_is_said_in_a_sentence() {
     let nobody = BirdPlace {
         socket: "/nowhere/bird.ctl".into(),
         protocol: "vip".to_owned(),
+        reduced: None,
         graceful: None,
         prefixes: Vec::new(),
     };
     let error = nobody.hold(Wanted::Announced).await.expect_err("nobody");
     assert!(error.to_string().contains("BIRD does not run"), "{error}");
-    let Some(daemon) = Daemon::start() else {
+    let Some(daemon) = Running::start() else {
         return;
     };
     let mut place = daemon.wait().await;
@@ -130,12 +144,12 @@ async fn what_is_wrong_is_said_in_a_sentence() {
 
 #[tokio::test]
 async fn a_restart_or_a_stranger_is_corrected() {
-    let Some(mut daemon) = Daemon::start() else {
+    let Some(mut daemon) = Running::start() else {
         return;
     };
     let place = daemon.wait().await;
     let condition = Arc::new(Condition::default());
-    let bird = Bird::start(
+    let bird = Keeper::start(
         place.clone(),
         Duration::ZERO,
         Arc::clone(&condition),
@@ -156,22 +170,4 @@ async fn a_restart_or_a_stranger_is_corrected() {
     corrections(2).await;
     daemon.restart();
     corrections(3).await;
-}
-
-#[test]
-fn a_planned_withdrawal_is_graceful_first() {
-    let now = Instant::now();
-    let wish = Wish {
-        announce: false,
-        planned: true,
-        since: now,
-    };
-    let second = Duration::from_secs(1);
-    assert_eq!(wish.at(now, second), (Wanted::Graceful, Some(second)));
-    assert_eq!(wish.at(now + second, second), (Wanted::Withdrawn, None));
-    let unplanned = Wish {
-        planned: false,
-        ..wish
-    };
-    assert_eq!(unplanned.at(now, second), (Wanted::Withdrawn, None));
 }

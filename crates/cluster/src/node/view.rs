@@ -23,7 +23,7 @@ impl Node {
             learned: self.replicator.learned(),
             steering: self.steer.state().to_string(),
             trouble: self.steer.trouble().map(str::to_owned),
-            veto: self.steer.vetoed().map(|veto| veto.to_string()),
+            veto: self.steer.vetoed().map(ToString::to_string),
             held: self.steer.is_held(),
             explanation: self.steer.explain(now.mono),
             regions: self

@@ -5,9 +5,11 @@ use std::net::SocketAddr;
 
 use tidegate_model::{Diagnostic, Period};
 
+use super::anycast::check_anycast;
 use super::clear::check_clear;
 use super::exposure::check_exposure;
 use super::names::{DOOR, REGION, UPSTREAM, must_be_known, must_be_name};
+use super::zone::check_served;
 use crate::auth::AuthenticatorSpec;
 use crate::{AnycastSpec, DoorSpec, NodeSpec, RegionSpec, Source, Spanned, TlsSpec, WorldSpec};
 
@@ -150,6 +152,7 @@ fn check_region(
     check_clients(region, world, source, problems);
     check_nodes(region, source, problems);
     check_anycast(region, source, problems);
+    check_served(region, world, source, problems);
 }
 
 /// Certificates of clients: settings that do nothing, and a method that no door serves.
@@ -286,68 +289,6 @@ fn check_reachable(name: &str, node: &NodeSpec, source: &Source, problems: &mut 
     }
 }
 
-/// What is said to a routing daemon must be words that it knows.
-fn check_anycast(region: &RegionSpec, source: &Source, problems: &mut Vec<Diagnostic>) {
-    let AnycastSpec::Bird(bird) = &region.anycast.value else {
-        return;
-    };
-    let mut wrong = |message: String, label: &'static str, hint: &str| {
-        let span = source.span(region.anycast.range.clone());
-        problems.push(Diagnostic::error(message, span, label).hint(hint));
-    };
-    for protocol in [Some(&bird.protocol), bird.graceful_protocol.as_ref()]
-        .into_iter()
-        .flatten()
-    {
-        if !is_symbol(protocol) {
-            wrong(
-                format!("`{protocol}` is no name of a protocol in BIRD"),
-                "here",
-                "letters, digits and underscores, beginning with a letter: `protocol static NAME { ... }`",
-            );
-        }
-    }
-    if bird.graceful_protocol.as_ref() == Some(&bird.protocol) {
-        wrong(
-            "`protocol` and `graceful_protocol` are the same".to_owned(),
-            "one name twice",
-            "the second one holds the same prefixes with the community 65535:0; see deploy/bird/node.conf",
-        );
-    }
-    if bird.prefixes.is_empty() {
-        wrong(
-            "nothing would be announced".to_owned(),
-            "no prefixes",
-            "add `prefixes: [203.0.113.0/24]`, as BIRD's configuration has them",
-        );
-    }
-    let Some(device) = &bird.device else { return };
-    if device.len() > 15 || !is_symbol(device) {
-        wrong(
-            format!("`{device}` is no name of a network device"),
-            "here",
-            "at most 15 letters, digits and underscores, such as `tidegate0`",
-        );
-    }
-    if bird.prefixes.iter().any(|prefix| prefix.single().is_none()) {
-        wrong(
-            "a device can carry single addresses only".to_owned(),
-            "a whole block",
-            "write the address that clients use (203.0.113.1/32), and let BIRD announce the block while it has that route",
-        );
-    }
-}
-
-/// Whether this is a name that needs no quotes in BIRD.
-fn is_symbol(text: &str) -> bool {
-    let mut bytes = text.bytes();
-    bytes
-        .next()
-        .is_some_and(|first| first.is_ascii_alphabetic())
-        && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-        && text.len() <= 64
-}
-
 /// Two things cannot listen on one address. UDP and TCP do not meet.
 #[derive(Default)]
 struct Addresses {
@@ -370,10 +311,14 @@ impl Addresses {
             self.take(true, &node.mesh, who("the mesh door"), source, problems);
             // Behind a real router each node is a machine of its own: loopback and the anycast
             // address are the same on all of them.
-            if matches!(region.anycast.value, AnycastSpec::Bird(_)) {
+            if region.anycast.value.is_routed() {
                 continue;
             }
             self.take(false, &node.admin, who("the admin door"), source, problems);
+            if let Some(dns) = &node.dns {
+                self.take(false, dns, who("the zone"), source, problems);
+                self.take(true, dns, who("the zone"), source, problems);
+            }
             for (door, address) in &node.doors {
                 self.take(
                     false,

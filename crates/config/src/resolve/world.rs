@@ -7,6 +7,7 @@ use super::auth::check_authenticators;
 use super::caller::check_caller;
 use super::names::{LIMIT, must_be_known, must_be_name};
 use super::routes::check_routes;
+use super::zone::check_zone;
 use crate::auth::AuthenticatorSpec;
 use crate::{Source, Spanned, WorldSpec};
 
@@ -25,6 +26,7 @@ pub(crate) fn check_world(world: &WorldSpec, source: &Source, problems: &mut Vec
     check_names(world, source, problems);
     check_limits(world, source, problems);
     check_redis(world, source, problems);
+    check_zone(world, source, problems);
     check_plans(world, source, problems);
     check_upstreams(world, source, problems);
     check_authenticators(world, source, problems);

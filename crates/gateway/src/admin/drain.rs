@@ -1,18 +1,40 @@
 //! Draining, and holding what is announced as it is.
 
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
 use tidegate_cluster::Event;
 
 use super::{Shared, problem};
-use crate::drain::{come_back, leave};
+use crate::drain::{come_back, leave, leave_if_allowed};
 
-/// Answers once the node has decided to withdraw.
-pub(super) async fn drain(State(services): State<Shared>) -> StatusCode {
+/// How a node is drained.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct How {
+    /// Whatever forbids it.
+    #[serde(default)]
+    force: bool,
+}
+
+/// Answers once the node has withdrawn, or with what forbids that.
+pub(super) async fn drain(State(services): State<Shared>, Query(how): Query<How>) -> Response {
+    if how.force {
+        tracing::warn!("An operator drains this node by force.");
+        leave(&services).await;
+        return StatusCode::NO_CONTENT.into_response();
+    }
     tracing::info!("An operator drains this node.");
-    leave(&services).await;
-    StatusCode::NO_CONTENT
+    match leave_if_allowed(&services).await {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(why) => {
+            tracing::warn!(%why, "This node is not drained.");
+            let told =
+                format!("the node {why} (`--force`, or ?force=true, drains it all the same)");
+            problem(StatusCode::CONFLICT, &told)
+        }
+    }
 }
 
 pub(super) async fn undrain(State(services): State<Shared>) -> Response {

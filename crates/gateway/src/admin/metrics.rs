@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use tidegate_cluster::ClusterStatus;
 use tidegate_limit::Judged;
 use tidegate_telemetry::{CONTENT_TYPE, Scrape, catalog};
+use tidegate_zone::Outcome;
 
 use super::Shared;
 use crate::services::Services;
@@ -17,6 +18,7 @@ pub(super) async fn metrics(State(services): State<Shared>) -> Response {
         add_cluster(&mut scrape, &services, &status);
     }
     add_anycast(&mut scrape, &services);
+    add_zone(&mut scrape, &services);
     add_judged(&mut scrape, &services).await;
     add_tables(&mut scrape, &services);
     add_process(&mut scrape, services.started.unix_micros());
@@ -95,6 +97,15 @@ fn add_anycast(scrape: &mut Scrape, services: &Services) {
     scrape.gauge(&catalog::ANYCAST_FOLLOWS, &[], follows);
     scrape.counter(&catalog::ANYCAST_FAILURES, &[], condition.failures());
     scrape.counter(&catalog::ANYCAST_CORRECTIONS, &[], condition.corrections());
+}
+
+/// What became of questions to the DNS zone.
+fn add_zone(scrape: &mut Scrape, services: &Services) {
+    let Some(served) = &services.zone else { return };
+    for (outcome, name) in Outcome::ALL {
+        let count = served.counts.get(outcome);
+        scrape.counter(&catalog::DNS_QUESTIONS, &[name], count);
+    }
 }
 
 /// How far limits were off, by their names.

@@ -14,7 +14,7 @@ use crate::admin::StatusDocument;
 pub(crate) struct Args {
     #[command(flatten)]
     which: Which,
-    /// Even if nobody is left to serve.
+    /// Even if nobody is left to serve, others have no room, or have not let it go.
     #[arg(long)]
     force: bool,
 }
@@ -31,8 +31,15 @@ pub(crate) fn run(args: &Args) -> Outcome {
         see_that_others_stay(&chosen)?;
     }
     let done = "is drained: no longer announced, and it serves what still comes.";
-    let well = order(chosen, &Method::PUT, "/drain", done)?;
-    anstream::println!("`{}` brings it back.", args.which.spelled("undrain"));
+    let path = if args.force {
+        "/drain?force=true"
+    } else {
+        "/drain"
+    };
+    let well = order(chosen, &Method::PUT, path, done)?;
+    if well {
+        anstream::println!("`{}` brings it back.", args.which.spelled("undrain"));
+    }
     Ok(code(well))
 }
 

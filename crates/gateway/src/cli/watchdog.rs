@@ -1,8 +1,11 @@
 //! `tidegate watchdog`: withdraws a node that is dead or frozen.
 //!
-//! It stands outside of the process it looks after, asks it how it is, and disables in BIRD what a
-//! node would disable that could. It never enables: a node that lives again reads BIRD back within
-//! half a second and sets it, if it is fit to serve.
+//! It stands outside of the process it looks after, asks it how it is, and withdraws from the
+//! routing daemon what a node would withdraw that could. It never announces: a node that lives
+//! again reads its daemon back within half a second and sets it, if it is fit to serve.
+//!
+//! A machine that was paused pauses its watchdog too. What was asked before a pause was not missed
+//! by the node: a watchdog that was late itself asks anew before it counts.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -10,18 +13,21 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use hyper::Method;
-use tidegate_anycast::BirdPlace;
 use tidegate_config::AnycastSpec;
+use tidegate_runtime::Clock;
 use tidegate_telemetry::{LogFormat, init_log};
 
 use super::client::ask;
 use super::{Outcome, block_on};
+use crate::announce::withdraw;
 use crate::files::load_region;
-use crate::place::{bird_place, own_region};
+use crate::place::own_region;
 use crate::systemd;
 
 /// How often the node is asked.
 const ASK: Duration = Duration::from_millis(200);
+/// Whoever is later than this was not waiting for the node.
+const LATE: Duration = Duration::from_millis(500);
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -46,19 +52,22 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let node = region.spec.nodes.get(&args.node);
     let node =
         node.ok_or_else(|| format!("{} lists no node `{}`", args.region.display(), args.node))?;
-    let AnycastSpec::Bird(bird) = &region.spec.anycast.value else {
+    let anycast = &region.spec.anycast.value;
+    if !anycast.is_routed() {
         return Err(
-            "a watchdog works with `anycast: { bird: ... }` only: nothing else outlives the node"
+            "a watchdog works with a routing daemon only (`anycast: { bird: ... }`, `exabgp` or `gobgp`): nothing else \
+             outlives the node"
                 .to_owned(),
         );
-    };
+    }
     let dog = Watchdog {
         admin: node.value.admin.value,
-        place: bird_place(bird),
+        anycast: anycast.clone(),
         patience: Duration::from_millis(args.patience),
         fall: args.misses,
         missed: 0,
         withdrew: false,
+        clock: Clock::start(),
     };
     systemd::ready();
     block_on(async {
@@ -71,12 +80,13 @@ pub(crate) fn run(args: &Args) -> Outcome {
 
 struct Watchdog {
     admin: SocketAddr,
-    place: BirdPlace,
+    anycast: AnycastSpec,
     patience: Duration,
     fall: u32,
     missed: u32,
     /// Whether it withdrew the node since the last good answer.
     withdrew: bool,
+    clock: Clock,
 }
 
 impl Watchdog {
@@ -84,15 +94,33 @@ impl Watchdog {
         let mut ticks = tokio::time::interval(ASK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
+            let asleep = self.clock.mono();
             ticks.tick().await;
+            let begun = self.clock.mono();
+            let slept = begun.since(asleep);
+            if slept > ASK + LATE {
+                self.was_late(slept);
+            }
             let asked = ask(self.admin, Method::GET, "/healthz", None);
             let answer = tokio::time::timeout(self.patience, asked).await;
+            let took = self.clock.mono().since(begun);
             if matches!(answer, Ok(Ok(answer)) if answer.status.is_success()) {
                 self.alive();
+            } else if took > self.patience + LATE {
+                self.was_late(took);
             } else {
                 self.silent().await;
             }
         }
+    }
+
+    /// It was paused itself while it waited: the node may have answered.
+    fn was_late(&mut self, took: Duration) {
+        tracing::warn!(
+            took_ms = took.as_millis(),
+            "This watchdog was paused itself: it asks anew before it judges the node."
+        );
+        self.missed = 0;
     }
 
     async fn silent(&mut self) {
@@ -100,13 +128,13 @@ impl Watchdog {
         if self.missed < self.fall {
             return;
         }
-        match self.place.withdraw().await {
-            Ok(disabled) if disabled.is_empty() => {}
-            Ok(_) => {
+        match withdraw(&self.anycast).await {
+            Ok(Ok(false)) => {}
+            Ok(Ok(true)) => {
                 tracing::warn!(missed = self.missed, "The node does not answer: withdrawn.");
                 self.withdrew = true;
             }
-            Err(error) => {
+            Ok(Err(error)) | Err(error) => {
                 tracing::warn!(%error, "The node does not answer, and cannot be withdrawn.");
             }
         }

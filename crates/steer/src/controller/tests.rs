@@ -1,10 +1,7 @@
-use std::time::Duration;
-
-use proptest::prelude::*;
 use tidegate_model::Wall;
 
 use super::*;
-use crate::Other;
+use crate::{Grant, Other};
 
 fn at(ms: u64) -> Now {
     Now {
@@ -14,11 +11,49 @@ fn at(ms: u64) -> Now {
 }
 
 fn controller() -> Controller {
-    Controller::new("us/a".parse().unwrap(), SteerSpec::default(), at(0))
+    Controller::new(seat("us/a", &["us", "eu"]), SteerSpec::default(), at(0))
+}
+
+fn seat(me: &str, regions: &[&str]) -> Seat {
+    let regions = regions.iter().map(|region| region.parse().unwrap());
+    Seat {
+        me: me.parse().unwrap(),
+        regions: regions.collect(),
+        mates: 1,
+    }
 }
 
 fn ill() -> Input {
-    Input::Checked(Err("no upstream".to_owned()))
+    Input::Checked(Err(Trouble::total("no upstream")))
+}
+
+fn partly_ill() -> Input {
+    Input::Checked(Err(Trouble::partial("one upstream of two")))
+}
+
+/// Another node at a moment, letting `us/a` go if it names a question.
+fn other(node: &str, ms: u64, lets_go: Option<u64>) -> Other {
+    let grant = lets_go.map(|ask| Grant {
+        to: "us/a".parse().unwrap(),
+        ask,
+    });
+    Other {
+        node: node.parse().unwrap(),
+        announced: true,
+        fit: true,
+        load: 0,
+        words: Words {
+            asks: None,
+            grant,
+            mates: 1,
+            departures: 0,
+        },
+        as_of: Mono::from_millis(ms),
+    }
+}
+
+fn seen(others: Vec<Other>) -> Input {
+    Input::Viewed(View { others, load: 0 })
 }
 
 const GOOD: Input = Input::Checked(Ok(()));
@@ -39,15 +74,10 @@ fn feed(
 }
 
 fn others(fit: bool, as_of: u64) -> Input {
-    let as_of = Mono::from_millis(as_of);
-    Input::Viewed(View {
-        others: vec![Other {
-            node: "eu/a".parse().unwrap(),
-            announced: true,
-            fit,
-            as_of,
-        }],
-    })
+    seen(vec![Other {
+        fit,
+        ..other("eu/a", as_of, None)
+    }])
 }
 
 #[test]
@@ -69,8 +99,14 @@ fn an_ill_node_leaves_clients_to_a_healthy_one_and_returns_after_a_rest() {
         [others(true, 10_000), ill(), ill(), ill(), ill()],
     );
     assert_eq!(plans, [(11_500, false)]);
-    let plans = feed(&mut controller, 12_000, std::iter::repeat_n(GOOD, 40));
-    assert_eq!(plans, [(21_500, true)], "ten seconds after it left");
+    let well = (0..40).flat_map(|i| [others(true, 12_000 + i * 1_000), GOOD]);
+    let plans = feed(&mut controller, 12_000, well);
+    let ten_seconds_later = (21_500, true);
+    assert_eq!(
+        plans,
+        [ten_seconds_later, (31_500, true)],
+        "the second choice at first"
+    );
 }
 
 #[test]
@@ -85,7 +121,7 @@ fn the_last_one_stays_however_ill_and_leaves_once_another_is_well() {
         ),
         []
     );
-    assert_eq!(controller.vetoed(), Some(Veto::LastOne));
+    assert_eq!(controller.vetoed(), Some(&Veto::LastOne));
     assert_eq!(
         feed(&mut controller, 8_000, [others(true, 8_000)]),
         [(8_000, false)]
@@ -110,57 +146,13 @@ fn a_node_that_is_stopped_withdraws_even_if_it_is_the_last() {
     );
 }
 
-proptest! {
-    /// Nodes that hear each other with any delay below their patience never all withdraw, whatever
-    /// befalls them.
-    #[test]
-    fn somebody_is_always_announced(
-        script in prop::collection::vec((0_usize..3, any::<bool>()), 1..120),
-        delay_ms in 0_u64..1_400,
-    ) {
-        let names = ["us/a", "eu/a", "ap/a"];
-        let mut nodes: Vec<Controller> = names
-            .iter()
-            .map(|name| Controller::new(name.parse().unwrap(), SteerSpec::default(), at(0)))
-            .collect();
-        let mut healthy = [true; 3];
-        // What each said of itself, by time.
-        let mut said: Vec<Vec<Other>> = vec![Vec::new(); 3];
-        let steps = 8 + script.len() as u64 * 2;
-        for step in 0..steps {
-            let ms = step * 500;
-            if let Some((who, fit)) = script.get((step / 2) as usize) && step >= 8 {
-                healthy[*who] = *fit;
-            }
-            for i in 0..3 {
-                let heard = |j: usize| said[j].iter().rfind(|o| o.as_of + Duration::from_millis(delay_ms) <= at(ms).mono).cloned();
-                let view = View { others: (0..3).filter(|j| *j != i).filter_map(heard).collect() };
-                nodes[i].handle(at(ms), Input::Viewed(view));
-                nodes[i].handle(at(ms), if healthy[i] { GOOD } else { ill() });
-                let announced = nodes[i].state() == State::Announced;
-                said[i].push(Other { node: nodes[i].me.clone(), announced, fit: nodes[i].is_fit(), as_of: at(ms).mono });
-            }
-            let announced = nodes.iter().filter(|node| node.state() == State::Announced).count();
-            prop_assert!(step < 8 || announced > 0, "nobody at {ms} ms");
-        }
-    }
-}
-
 #[test]
 fn held_by_an_operator_nothing_changes_and_it_says_so() {
     let mut controller = controller();
     let rise = feed(&mut controller, 0, [GOOD, GOOD, GOOD]);
     assert_eq!(rise.len(), 1);
-    let view = View {
-        others: vec![Other {
-            node: "eu/a".parse().unwrap(),
-            announced: true,
-            fit: true,
-            as_of: Mono::from_millis(2_000),
-        }],
-    };
     let held = [
-        Input::Viewed(view),
+        others(true, 2_000),
         Input::Hold(true),
         ill(),
         ill(),
@@ -168,11 +160,152 @@ fn held_by_an_operator_nothing_changes_and_it_says_so() {
         ill(),
     ];
     assert_eq!(feed(&mut controller, 1_500, held), []);
-    assert_eq!(controller.vetoed(), Some(Veto::Held));
+    assert_eq!(controller.vetoed(), Some(&Veto::Held));
     let told = controller.explain(Mono::from_millis(4_000)).join(" ");
     assert!(told.contains("tidegate steer release"), "{told}");
     assert_eq!(
         feed(&mut controller, 4_500, [Input::Hold(false)]),
         [(4_500, false)]
     );
+}
+
+#[test]
+fn a_node_that_is_well_again_does_not_rest_if_nobody_else_is_there() {
+    let mut controller = controller();
+    feed(&mut controller, 0, [GOOD, GOOD, GOOD]);
+    feed(
+        &mut controller,
+        2_000,
+        [others(true, 2_000), ill(), ill(), ill()],
+    );
+    assert_eq!(controller.state(), State::Withdrawn);
+    // What is known of the other is soon too old.
+    let plans = feed(&mut controller, 5_500, [GOOD, GOOD, GOOD, GOOD]);
+    assert_eq!(plans, [(6_500, true)]);
+}
+
+#[test]
+fn whoever_comes_and_goes_too_often_stays_away_until_an_operator_says_otherwise() {
+    let mut controller = controller();
+    feed(&mut controller, 0, [GOOD, GOOD, GOOD]);
+    let mut ms = 2_000;
+    for _ in 0..3 {
+        feed(&mut controller, ms, [others(true, ms), ill(), ill(), ill()]);
+        assert_eq!(controller.state(), State::Withdrawn, "{ms}");
+        let well = (0..60).flat_map(|i| [others(true, ms + 2_000 + i * 1_000), GOOD]);
+        feed(&mut controller, ms + 2_000, well);
+        ms += 70_000;
+    }
+    assert_eq!(controller.state(), State::Withdrawn);
+    let told = controller.explain(Mono::from_millis(ms - 8_000)).join(" ");
+    assert!(told.contains("too often"), "{told}");
+    let order = [others(true, ms), Input::Hold(false), GOOD];
+    assert_eq!(feed(&mut controller, ms, order).len(), 1);
+}
+
+#[test]
+fn whoever_still_serves_something_waits_for_a_permit_and_counts_on_those_that_gave_it() {
+    let mut controller = controller();
+    feed(&mut controller, 0, [GOOD, GOOD, GOOD]);
+    let wait = [
+        others(true, 20_000),
+        partly_ill(),
+        partly_ill(),
+        partly_ill(),
+    ];
+    assert_eq!(feed(&mut controller, 20_000, wait), []);
+    assert!(matches!(controller.vetoed(), Some(Veto::NoPermit(_))));
+    let told = controller.explain(Mono::from_millis(21_500)).join(" ");
+    assert!(told.contains("1 of 2 do"), "{told}");
+    let ask = controller.words().asks;
+    assert!(ask.is_some(), "it asks");
+    // A permit for an earlier question is none.
+    let old = seen(vec![other("eu/a", 22_000, ask.map(|ask| ask - 1))]);
+    assert_eq!(feed(&mut controller, 22_000, [old]), []);
+    let granted = seen(vec![other("eu/a", 22_500, ask)]);
+    assert_eq!(feed(&mut controller, 22_500, [granted]), [(22_500, false)]);
+    assert_eq!(controller.words().asks, None);
+}
+
+#[test]
+fn a_drain_goes_on_when_it_may_and_settled_and_not_before() {
+    let mut controller = controller();
+    feed(&mut controller, 0, [GOOD, GOOD, GOOD]);
+    feed(
+        &mut controller,
+        20_000,
+        [others(true, 20_000), Input::Drain],
+    );
+    assert!(!controller.may_leave());
+    let ask = controller.words().asks;
+    let granted = |ms| seen(vec![other("eu/a", ms, ask)]);
+    assert_eq!(feed(&mut controller, 21_000, [granted(21_000)]), []);
+    assert!(controller.may_leave(), "{:?}", controller.vetoed());
+    // It has settled too late: the permit is over, and it asks anew.
+    assert_eq!(
+        feed(&mut controller, 36_000, [granted(36_000), Input::Settled]),
+        []
+    );
+    assert_ne!(controller.words().asks, ask);
+    let ask = controller.words().asks;
+    let granted = seen(vec![other("eu/a", 37_000, ask)]);
+    assert_eq!(feed(&mut controller, 37_000, [granted]), [(37_000, false)]);
+}
+
+#[test]
+fn a_drain_of_the_last_one_is_refused_and_can_be_taken_back() {
+    let mut controller = controller();
+    feed(&mut controller, 0, [GOOD, GOOD, GOOD]);
+    let drain = [Input::Drain, Input::Settled];
+    assert_eq!(feed(&mut controller, 20_000, drain), []);
+    assert_eq!(controller.vetoed(), Some(&Veto::LastOne));
+    feed(
+        &mut controller,
+        21_000,
+        [Input::Return, others(true, 21_500)],
+    );
+    assert_eq!(controller.state(), State::Announced);
+    assert_eq!(controller.words().asks, None);
+}
+
+#[test]
+fn the_kill_switch_stops_checks_and_not_the_operator() {
+    let spec = SteerSpec {
+        freeze: true,
+        ..SteerSpec::default()
+    };
+    let mut controller = Controller::new(seat("us/a", &["us", "eu"]), SteerSpec::default(), at(0));
+    feed(&mut controller, 0, [GOOD, GOOD, GOOD]);
+    controller.reconfigure(spec, seat("us/a", &["us", "eu"]).regions, 1);
+    let ill = [others(true, 2_000), ill(), ill(), ill(), ill()];
+    assert_eq!(feed(&mut controller, 2_000, ill), []);
+    assert_eq!(controller.vetoed(), Some(&Veto::Frozen));
+    assert_eq!(
+        feed(&mut controller, 5_000, [Input::Leave]),
+        [(5_000, false)]
+    );
+}
+
+#[test]
+fn a_region_leaves_node_by_node() {
+    let mut controller = Controller::new(seat("us/a", &["us"]), SteerSpec::default(), at(0));
+    feed(&mut controller, 0, [GOOD, GOOD, GOOD]);
+    let mates = |ms, announced| {
+        let mate = Other {
+            announced,
+            ..other("us/b", ms, None)
+        };
+        seen(vec![mate, other("us/c", ms, None)])
+    };
+    feed(
+        &mut controller,
+        20_000,
+        [mates(20_000, true), mates(20_500, false)],
+    );
+    feed(
+        &mut controller,
+        21_000,
+        [partly_ill(), partly_ill(), partly_ill()],
+    );
+    assert_eq!(controller.vetoed(), Some(&Veto::Step));
 }

@@ -56,6 +56,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("mesh", &["model", "cluster", "runtime", "telemetry", "dns"]),
     ("anycast", &["model", "steer", "runtime", "telemetry"]),
+    ("zone", &["model"]),
     ("lab", &["model", "config", "anycast"]),
     (
         "gateway",
@@ -83,6 +84,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "proxy",
             "mesh",
             "anycast",
+            "zone",
             "lab",
         ],
     ),
