@@ -14,19 +14,21 @@ static HEADER: Once = Once::new();
 /// Ten times the limit.
 const DEMAND_PER_SECOND: f64 = 10.0 * LIMIT as f64 / 60.0;
 
-/// Waits for the start of the next window but for `before`, and returns when the window begins. The
-/// fill of a window at ten times its limit takes six seconds; the rest of it must stay refused.
-async fn next_window(before: Duration) -> Instant {
+/// How long clients ask. The fill at ten times the limit takes six seconds; the rest of the time all
+/// must stay refused.
+const LASTS: Duration = Duration::from_secs(25);
+
+/// Waits until the window has room for something that lasts so long: a fresh key's counts begin at
+/// nothing anywhere in a window, but must not be looked at across its end.
+async fn room(lasts: Duration) -> Instant {
     let since = SystemTime::UNIX_EPOCH
         .elapsed()
         .expect("a clock after 1970");
-    let mut left = WINDOW - Duration::from_nanos((since.as_nanos() % WINDOW.as_nanos()) as u64);
-    if left < before {
-        left += WINDOW;
+    let left = WINDOW - Duration::from_nanos((since.as_nanos() % WINDOW.as_nanos()) as u64);
+    if left < lasts + Duration::from_secs(1) {
+        tokio::time::sleep(left).await;
     }
-    let begins = Instant::now() + left;
-    tokio::time::sleep_until((begins - before).into()).await;
-    begins
+    Instant::now()
 }
 
 /// A row of README's table.
@@ -59,12 +61,12 @@ async fn six_nodes_that_do_not_ask_each_other_admit_one_limit() {
         doors: world.doors(),
         key: key.to_owned(),
         per_second: DEMAND_PER_SECOND,
-        until: begins + WINDOW - Duration::from_millis(500),
+        until: begins + LASTS,
     };
 
     // A fresh key, 600 at once on one node: nobody is refused.
     let fresh = world.key("fresh");
-    next_window(Duration::ZERO).await;
+    room(LASTS).await;
     let burst = burst(&world, &fresh, 600).await;
     row(&format!(
         "| a fresh key, 600 at once on one node | {LIMIT} | {burst} | - | {} | 0 |",
@@ -73,11 +75,12 @@ async fn six_nodes_that_do_not_ask_each_other_admit_one_limit() {
     assert_eq!(burst, 600);
 
     let steady = world.key("steady");
-    let begins = next_window(Duration::ZERO).await;
+    let begins = room(LASTS).await;
     judge("steady", &load(&steady, begins).run().await, 0.02);
 
     let cut = world.key("cut");
-    let begins = next_window(Duration::from_secs(5)).await;
+    let alone = Duration::from_secs(5);
+    let begins = room(alone + LASTS).await + alone;
     world.lab("cut", "ap-southeast-1");
     tokio::time::sleep_until(begins.into()).await;
     let tally = load(&cut, begins).run().await;
@@ -85,7 +88,7 @@ async fn six_nodes_that_do_not_ask_each_other_admit_one_limit() {
     judge("one region's mesh links cut", &tally, 0.05);
 
     let crash = world.key("crash");
-    let begins = next_window(Duration::ZERO).await;
+    let begins = room(LASTS).await;
     let kill = async {
         tokio::time::sleep(Duration::from_secs(2)).await;
         world.lab("kill", "us-east-1/b");
@@ -123,7 +126,7 @@ async fn burst(world: &World, key: &str, n: usize) -> usize {
 async fn a_counts_way_round_the_world_takes_as_long_as_light_and_no_limit_suffers() {
     let world = World::start(WorldText::three_regions(1, WORLD), &["--wan"]).await;
     let key = world.key("far");
-    let begins = next_window(Duration::ZERO).await;
+    let begins = room(LASTS).await;
     let load = Load {
         doors: world.doors(),
         key,

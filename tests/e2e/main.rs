@@ -44,7 +44,7 @@ limits:
 plans:
   tiny: { limits: { wide: 2 } }
 keys: { env: test }
-steer: { check_interval: 250ms, rise: 2, dwell: 2s, ramp: 1s, permit: 3s, pause: 3s }
+steer: { check_interval: 250ms, start: 2, rise: 2, dwell: 2s, ramp: 1s, permit: 3s, pause: 3s }
 routes:
   limited: { path: /api/*, upstream: echo, limits: [per-key] }
   wide: { path: /wide/*, upstream: echo, limits: [wide], body_max: 1MiB }

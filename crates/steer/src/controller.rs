@@ -221,10 +221,10 @@ impl Controller {
                 self.leave_if(self.drain == Drain::Settled, now.mono);
             }
             State::Starting | State::Withdrawn if self.stopped().is_some() => {}
-            State::Starting if self.is_well() => {
+            State::Starting if self.is_well(now.mono) => {
                 self.become_(State::Announced, Reason::Fit, now.mono);
             }
-            State::Withdrawn if self.is_well() && self.waits(now.mono).is_none() => {
+            State::Withdrawn if self.is_well(now.mono) && self.waits(now.mono).is_none() => {
                 self.standing.reduced = !self.spec.ramp.get().is_zero();
                 self.become_(State::Announced, Reason::Returning, now.mono);
             }
@@ -233,8 +233,18 @@ impl Controller {
         }
     }
 
-    const fn is_well(&self) -> bool {
-        self.checks.good_in_a_row >= self.spec.rise
+    fn is_well(&self, now: Mono) -> bool {
+        self.checks.good_in_a_row >= self.needed(now)
+    }
+
+    /// Good checks in a row that announce it. Whoever was ill shows for longer that it is not, unless
+    /// nobody else is there.
+    fn needed(&self, now: Mono) -> u32 {
+        let others = self.scene(now).carriers().next().is_some();
+        match self.standing.state {
+            State::Withdrawn if others => self.spec.rise,
+            _ => self.spec.start,
+        }
     }
 
     /// What stops checks from deciding.
@@ -432,7 +442,7 @@ impl Controller {
     }
 
     fn what_next(&self, now: Mono) -> String {
-        let (good, rise) = (self.checks.good_in_a_row, self.spec.rise);
+        let (good, needed) = (self.checks.good_in_a_row, self.needed(now));
         match self.state() {
             _ if self.held => "An operator holds everything as it is: `tidegate steer release` lets checks decide again.".to_owned(),
             _ if self.spec.freeze => "`steer.freeze` in world.yaml holds the whole world as it is.".to_owned(),
@@ -441,10 +451,10 @@ impl Controller {
                  also only with room elsewhere and the permit of most regions.",
                 self.spec.fall
             ),
-            State::Starting => format!("{rise} good checks in a row announce it; it has {good}."),
+            State::Starting => format!("{needed} good checks in a row announce it; it has {good}."),
             State::Withdrawn => {
                 let waits = self.waits(now).map(|waits| format!("It {waits}. Then ")).unwrap_or_default();
-                format!("{waits}{rise} good checks in a row announce it; it has {good}.")
+                format!("{waits}{needed} good checks in a row announce it; it has {good}.")
             }
             State::Leaving => "`tidegate undrain` brings it back, unless it is being stopped.".to_owned(),
         }

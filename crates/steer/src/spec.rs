@@ -9,7 +9,11 @@ use tidegate_model::Period;
 pub struct SteerSpec {
     /// How often a node checks itself.
     pub check_interval: Period,
-    /// Good checks in a row until it announces itself.
+    /// Good checks in a row until a node that starts, or whose drain was taken back, announces
+    /// itself.
+    pub start: u32,
+    /// Good checks in a row until a node that was ill announces itself again. More than for a start:
+    /// whoever was ill a moment ago may be so again.
     pub rise: u32,
     /// Bad checks in a row until it wants to withdraw.
     pub fall: u32,
@@ -38,7 +42,8 @@ impl Default for SteerSpec {
     fn default() -> Self {
         Self {
             check_interval: Period::from_millis(500),
-            rise: 3,
+            start: 3,
+            rise: 10,
             fall: 3,
             dwell: Period::from_secs(10),
             ramp: Period::from_secs(10),

@@ -309,3 +309,26 @@ fn a_region_leaves_node_by_node() {
     );
     assert_eq!(controller.vetoed(), Some(&Veto::Step));
 }
+
+#[test]
+fn a_service_that_flaps_for_ten_minutes_takes_its_node_out_once_or_thrice() {
+    // Half periods in half seconds: shorter than what a return needs, and longer.
+    for (half, most) in [(6, 1), (9, 1), (19, 5), (60, 5)] {
+        let mut controller = controller();
+        let (mut was, mut turns) = (false, 0);
+        for tick in 0..1_200_u64 {
+            let ms = tick * 500;
+            controller.handle(at(ms), seen(vec![other("eu/a", ms, None)]));
+            let sick = tick / half % 2 == 1;
+            let check = if sick { ill() } else { GOOD };
+            controller.handle(at(ms), check);
+            let plans = std::iter::from_fn(|| controller.poll());
+            let announced = plans.last().map_or(was, |plan| plan.announce);
+            // The start itself is no transition.
+            turns += u32::from(announced != was && ms > 2_000);
+            was = announced;
+        }
+        assert!(turns <= most, "{half}: {turns}");
+        assert!(turns > 0, "{half}");
+    }
+}
