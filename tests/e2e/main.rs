@@ -24,6 +24,7 @@ mod mtls;
 mod node;
 mod operator;
 mod redis;
+mod relay;
 mod signed;
 mod speakers;
 mod tls;

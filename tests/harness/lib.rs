@@ -25,7 +25,7 @@ pub use config::{Ports, RegionText, WorldText};
 pub use dynamo::{Caller, Dynamo};
 pub use internet::{Internet, can_have_internet};
 pub use issuer::{Issuer, SigningKey};
-pub use node::Node;
+pub use node::{Node, metric};
 pub use oracle::{Oracle, Says};
 pub use provider::Provider;
 pub use replication::Replication;

@@ -269,7 +269,7 @@ impl Drop for Node {
 }
 
 /// The value of a metric in an exposition, all its series with these words in them added up.
-pub(crate) fn metric(text: &str, name: &str, words: &[&str]) -> f64 {
+pub fn metric(text: &str, name: &str, words: &[&str]) -> f64 {
     let wanted = |line: &&str| {
         let rest = line.strip_prefix(name);
         rest.is_some_and(|r| r.starts_with(['{', ' ']))

@@ -29,6 +29,8 @@ pub enum Behaviour {
     Echoes,
     /// With the request's head as the body.
     Mirrors,
+    /// With half of the body it announced, and the other half a second later.
+    Drips,
     /// 200 after so many milliseconds.
     Slow(u64),
     /// 200, and says in `x-tokens` that it cost seven.
@@ -50,7 +52,15 @@ impl Service {
     /// # Panics
     /// If there is no free port.
     pub async fn start(behaviour: Behaviour) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        Self::start_at(SocketAddr::from(([127, 0, 0, 1], 0)), behaviour).await
+    }
+
+    /// Starts a service where another one was.
+    ///
+    /// # Panics
+    /// If the address is not free.
+    pub async fn start_at(addr: SocketAddr, behaviour: Behaviour) -> Self {
+        let listener = TcpListener::bind(addr).await.expect("a free port");
         let service = Self {
             addr: listener.local_addr().expect("bound"),
             requests: Arc::default(),
@@ -123,6 +133,11 @@ async fn serve(
                 stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhello").await.ok()?;
                 tokio::time::sleep(Duration::from_secs(120)).await;
                 return None;
+            }
+            Behaviour::Drips => {
+                stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhello").await.ok()?;
+                tokio::time::sleep(Duration::from_millis(900)).await;
+                b"world"
             }
             Behaviour::Overruns => b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhelloHTTP/1.1 200 OK\r\nevil: 1\r\n\r\n",
             Behaviour::Mirrors => {

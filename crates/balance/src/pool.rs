@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use crate::{EndpointName, PoolSpec};
+use tidegate_model::RegionId;
+
+use crate::{EndpointName, Fallback, PoolSpec};
 
 /// One endpoint.
 #[derive(Debug)]
@@ -36,6 +38,8 @@ pub struct Pool {
     pub spec: PoolSpec,
     /// Its endpoints, at least one.
     pub endpoints: Vec<Endpoint>,
+    /// Other regions that serve when none is left, if the operator wants it.
+    pub fallback: Option<Fallback>,
 }
 
 impl Pool {
@@ -51,7 +55,15 @@ impl Pool {
             name: name.to_owned(),
             spec,
             endpoints: endpoints.into_iter().map(endpoint).collect(),
+            fallback: None,
         }
+    }
+
+    /// The same, with other regions to pass on to, the nearest first, if its spec says so.
+    #[must_use]
+    pub fn with_regions(mut self, regions: impl IntoIterator<Item = RegionId>) -> Self {
+        self.fallback = self.spec.fallback.map(|spec| Fallback::new(spec, regions));
+        self
     }
 
     /// The first fit endpoint from `turn` on that is not among those `tried` already. `turn` counts

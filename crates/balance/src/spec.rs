@@ -6,6 +6,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer};
 use tidegate_model::Period;
 
+use crate::FallbackSpec;
+
 /// `host:port`: a name to be resolved, or an address.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct EndpointName {
@@ -90,6 +92,9 @@ pub struct PoolSpec {
     /// Endpoints tried for one request, if connecting fails: nothing was sent yet, so any request
     /// may be tried again.
     pub attempts_max: u32,
+    /// Whether and how other regions serve when this one has no endpoint left; not at all if it is
+    /// left out.
+    pub fallback: Option<FallbackSpec>,
 }
 
 impl Default for PoolSpec {
@@ -103,6 +108,7 @@ impl Default for PoolSpec {
             idle_connections_max: 256,
             idle_connection_timeout: Period::from_secs(50),
             attempts_max: 3,
+            fallback: None,
         }
     }
 }

@@ -8,6 +8,9 @@ use tidegate_model::{ByteSize, Exposure, Period, Prefix};
 
 use crate::Spanned;
 
+/// The door by which nodes of other regions pass requests on. It is at the mesh's address, by TCP.
+pub const RELAY_DOOR: &str = "relay";
+
 /// A door for clients, the same on all nodes of a region except for its address.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]

@@ -25,7 +25,7 @@ pub use anycast::{
     AnycastSpec, BirdSpec, Community, DirectorSpec, ExaBgpSpec, GoBgpSpec, LevelSpec,
 };
 pub use auth::{AnonymousSpec, AuthenticatorSpec, BY_KEY, EVERYONE, Methods};
-pub use door::{DoorSpec, DoorTimeouts, TlsSpec};
+pub use door::{DoorSpec, DoorTimeouts, RELAY_DOOR, TlsSpec};
 pub use load::{Loaded, LoadedRegion, load, load_node};
 pub use places::Location;
 pub use read::{Spanned, read};

@@ -61,6 +61,29 @@ pub struct WorldSpec {
     pub counters: TableSpec,
 }
 
+impl WorldSpec {
+    /// Whether some service falls back on other regions: then nodes open their relay doors.
+    #[must_use]
+    pub fn passes_on(&self) -> bool {
+        let mut upstreams = self.upstreams.values();
+        upstreams.any(|upstream| upstream.value.fallback.is_some())
+    }
+
+    /// All regions but `home`, the nearest first.
+    #[must_use]
+    pub fn others_by_distance(&self, home: &str) -> Vec<&str> {
+        let Some(here) = self.regions.get(home).map(|place| place.value.location) else {
+            return Vec::new();
+        };
+        let others = self.regions.iter().filter(|(name, _)| *name != home);
+        let mut others: Vec<(f64, &str)> = others
+            .map(|(name, place)| (here.distance_km(place.value.location), name.as_str()))
+            .collect();
+        others.sort_by(|a, b| a.0.total_cmp(&b.0));
+        others.into_iter().map(|(_, name)| name).collect()
+    }
+}
+
 /// A region's place in the world.
 #[derive(Clone, Copy, PartialEq, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

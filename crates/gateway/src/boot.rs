@@ -17,7 +17,7 @@ use tidegate_mesh::{Inbox, Links, Mesh, MeshSpec, PeerTls, Rule};
 use tidegate_model::{Epoch, Seed};
 use tidegate_net::{Door, bind, serve_doors};
 use tidegate_pipeline::Refusal;
-use tidegate_proxy::{KeyLookup, Probes, Proxy, Shared};
+use tidegate_proxy::{KeyLookup, Probes, Proxy, Relays, Shared};
 use tidegate_runtime::{Clock, CoreThread, Handle, Stop, Tasks, drive, mailbox, spawn_core};
 use tidegate_telemetry::{AccessLog, Cell, Metrics};
 use tidegate_tokens::Around;
@@ -34,6 +34,7 @@ use crate::key_tail;
 use crate::keys::Keys;
 use crate::options::Options;
 use crate::place::{Place, listed_nodes, own_region};
+use crate::relays::{follow, peers, relays};
 use crate::services::Services;
 use crate::tables::{Known, live};
 use crate::zone::{serve_zone, steer_zone};
@@ -73,7 +74,8 @@ pub(crate) fn start(options: Options) -> Result<Running, String> {
     let counted = quotas
         .load(clock.now().wall)
         .map_err(|error| error.to_string())?;
-    let door_settings = place.open_doors(&loaded, &data)?;
+    let peers = peers(&place, &tls);
+    let door_settings = place.open_doors(&loaded, &data, &peers)?;
     let epoch = data.next_epoch(&place.node, clock.now().wall)?;
 
     let control = tokio::runtime::Builder::new_multi_thread()
@@ -109,6 +111,8 @@ pub(crate) fn start(options: Options) -> Result<Running, String> {
         folder: options.data.clone(),
     };
     let known = Known::build(&loaded.world, None, &around)?;
+    let links = (options.lab || options.wan).then(|| Arc::new(distances(&loaded, options.wan)));
+    let relays = place.relays.then(|| Arc::new(relays(peers, links.clone())));
     let shared = share(
         &loaded,
         known,
@@ -120,8 +124,8 @@ pub(crate) fn start(options: Options) -> Result<Running, String> {
         &control,
         &cluster,
         &data,
+        relays,
     )?;
-    let links = (options.lab || options.wan).then(|| Arc::new(distances(&loaded, options.wan)));
     let keys = Keys::new(
         store.clone(),
         Arc::clone(&shared.cache),
@@ -210,6 +214,9 @@ pub(crate) fn start(options: Options) -> Result<Running, String> {
         tasks.spawn("self-check", check_forever(Arc::clone(&services), interval));
         tasks.spawn("zone", steer_zone(Arc::clone(&services)));
         tasks.spawn("load", report_load(Arc::clone(&services)));
+        if services.shared.relays.is_some() {
+            tasks.spawn("relays", follow(Arc::clone(&services)));
+        }
         if let KeyStore::Dynamo(remote) = &store {
             let follow = key_tail::follow(Arc::clone(&services), remote.table.clone());
             tasks.spawn("key stream", follow);
@@ -247,6 +254,7 @@ fn share(
     control: &tokio::runtime::Runtime,
     cluster: &Handle<Node>,
     data: &DataFolder,
+    relays: Option<Arc<Relays>>,
 ) -> Result<Arc<Shared>, String> {
     let counters = Arc::new(Table::new(loaded.world.counters));
     let cache = Arc::new(KeyCache::new(loaded.world.keys.cache));
@@ -284,6 +292,7 @@ fn share(
         }),
         keys: lookup,
         dns,
+        relays,
         metrics: Arc::clone(metrics),
         clock,
     }))

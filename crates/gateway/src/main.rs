@@ -22,6 +22,7 @@ mod limits;
 mod options;
 mod place;
 mod quotas;
+mod relays;
 mod reload;
 mod services;
 mod shutdown;

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use tidegate_anycast::{Attributes, BirdPlace, ExaBgp, GoBgp, Levels};
 use tidegate_config::{
     AnycastSpec, BirdSpec, DoorSpec, DrainSpec, ExaBgpSpec, GoBgpSpec, LevelSpec, Loaded,
-    LoadedRegion,
+    LoadedRegion, RELAY_DOOR,
 };
 use tidegate_model::{NodeId, Period, Prefix};
-use tidegate_net::{Certificates, ClientTrust, Clients, DoorSettings};
+use tidegate_net::{Certificates, ClientTrust, Clients, DoorSettings, Peers};
 
 use crate::data::DataFolder;
 use crate::options::Options;
@@ -23,6 +23,8 @@ pub(crate) struct Place {
     pub(crate) mesh: SocketAddr,
     pub(crate) admin: SocketAddr,
     pub(crate) doors: BTreeMap<String, SocketAddr>,
+    /// Whether nodes of other regions may pass requests on to this one.
+    pub(crate) relays: bool,
     pub(crate) workers: usize,
     /// Where it serves the DNS zone.
     pub(crate) dns: Option<SocketAddr>,
@@ -105,6 +107,7 @@ impl Place {
             mesh,
             admin,
             doors,
+            relays: loaded.world.passes_on(),
             workers: options.workers.or(listed_workers).unwrap_or(cores),
             dns: listed
                 .and_then(|node| node.dns.as_ref())
@@ -114,17 +117,26 @@ impl Place {
         })
     }
 
+    /// All TCP addresses by door: the relay door has that of the mesh.
+    pub(crate) fn addresses(&self) -> BTreeMap<&str, SocketAddr> {
+        let clients = self.doors.iter().map(|(name, addr)| (name.as_str(), *addr));
+        let relay = self.relays.then_some((RELAY_DOOR, self.mesh));
+        clients.chain(relay).collect()
+    }
+
     /// The doors with their settings, and the certificates that they use.
     pub(crate) fn open_doors(
         &self,
         loaded: &Loaded,
         data: &DataFolder,
+        peers: &Peers,
     ) -> Result<Vec<Arc<DoorSettings>>, String> {
         let region = own_region(loaded);
+        let relay = self.relays.then(|| relay_settings(self.mesh, peers));
         let door = |(name, addr): (&String, &SocketAddr)| {
             settings(name, *addr, &region.spec.doors[name].value, data)
         };
-        self.doors.iter().map(door).collect()
+        self.doors.iter().map(door).chain(relay.map(Ok)).collect()
     }
 }
 
@@ -186,6 +198,28 @@ fn levels(usual: &LevelSpec, second: &LevelSpec) -> Levels {
     }
 }
 
+/// The door for nodes of other regions. It is bounded as doors for clients are by default.
+fn relay_settings(addr: SocketAddr, peers: &Peers) -> Arc<DoorSettings> {
+    let usual = DoorSpec::default();
+    Arc::new(DoorSettings {
+        name: RELAY_DOOR.to_owned(),
+        addr,
+        clients: None,
+        tls: None,
+        peers: Some(Arc::new(peers.clone())),
+        trusted_proxies: Vec::new(),
+        debug: false,
+        exposure: usual.exposure,
+        connections_max: usual.connections_max,
+        // What gateways add must not make a head too large that the first one took.
+        header_max: usual.header_max.as_usize() * 2,
+        streams_max: usual.streams_max,
+        first_byte: usual.timeouts.first_byte.get(),
+        header: usual.timeouts.header.get(),
+        idle: usual.timeouts.idle.get(),
+    })
+}
+
 fn settings(
     name: &str,
     addr: SocketAddr,
@@ -212,6 +246,7 @@ fn settings(
         addr,
         clients,
         tls: spec.tls.as_ref().map(load).transpose()?,
+        peers: None,
         trusted_proxies: spec.trusted_proxies.clone(),
         debug: spec.debug,
         exposure: spec.exposure,

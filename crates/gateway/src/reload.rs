@@ -128,7 +128,8 @@ fn inherit(fresh: &[Arc<Pool>], old: &[Arc<Pool>]) {
 /// What is different but cannot change while the node runs.
 fn changes(services: &Services, place: &Place) -> Vec<String> {
     let mut changes = Vec::new();
-    for (name, addr) in &place.doors {
+    let addresses = place.addresses();
+    for (name, addr) in &addresses {
         match services.doors.iter().find(|door| door.name == *name) {
             None => changes.push(format!("the new door `{name}`")),
             Some(door) if door.addr != *addr => {
@@ -140,7 +141,7 @@ fn changes(services: &Services, place: &Place) -> Vec<String> {
     for door in services
         .doors
         .iter()
-        .filter(|door| !place.doors.contains_key(&door.name))
+        .filter(|door| !addresses.contains_key(door.name.as_str()))
     {
         changes.push(format!("the door `{}` goes", door.name));
     }

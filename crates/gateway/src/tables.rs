@@ -11,6 +11,7 @@ use tidegate_config::{
 use tidegate_identity::{Mtls, Pepper, SignatureSpec, Wanted};
 use tidegate_limit::{Dimension, Limit, Table};
 use tidegate_limitstore::Store;
+use tidegate_model::RegionId;
 use tidegate_pipeline::{Method, Require, RouteSpec, Snapshot, SnapshotParts};
 use tidegate_proxy::Live;
 use tidegate_route::MatchSpec;
@@ -233,6 +234,11 @@ pub(crate) fn live(
             require: require(&text.require.value),
         })
     };
+    let others: Vec<RegionId> = world
+        .others_by_distance(region.id.as_str())
+        .into_iter()
+        .filter_map(|name| name.parse().ok())
+        .collect();
     let pool = |name: &&String| {
         let endpoints = region
             .spec
@@ -244,11 +250,8 @@ pub(crate) fn live(
             .iter()
             .map(|endpoint| endpoint.value.clone())
             .collect();
-        Arc::new(Pool::new(
-            name,
-            world.upstreams[*name].value.clone(),
-            endpoints,
-        ))
+        let pool = Pool::new(name, world.upstreams[*name].value.clone(), endpoints);
+        Arc::new(pool.with_regions(others.iter().cloned()))
     };
     let parts = SnapshotParts {
         generation: loaded.generation,

@@ -15,5 +15,5 @@ mod wan;
 
 pub use certs::{CertsError, Issued, init_certs};
 pub use link::{Inbox, Mesh, MeshError, MeshSpec};
-pub use tls::{PeerTls, TlsError};
+pub use tls::{PeerTls, TlsError, node_of, server_name};
 pub use wan::{Links, Rule};

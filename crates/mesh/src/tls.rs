@@ -7,15 +7,19 @@ use ::aws_lc_rs::hmac;
 use quinn::EndpointConfig;
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use quinn_proto::RandomConnectionIdGenerator;
+use rustls::client::Resumption;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::WebPkiClientVerifier;
+use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use tidegate_model::NodeId;
 
 /// What both sides must speak. A later format of messages gets a later name.
 const ALPN: &[u8] = b"tidegate-mesh/1";
+/// What gateways speak when they pass a request on to another region: HTTP/1.1, and what
+/// `tidegate-pipeline` says of it.
+const RELAY_ALPN: &[u8] = b"tidegate-relay/1";
 const DOMAIN: &str = ".mesh.tidegate";
 
 /// Why a node cannot prove who it is.
@@ -40,6 +44,8 @@ pub struct PeerTls {
     pub(crate) client: Arc<QuicClientConfig>,
     pub(crate) server: Arc<QuicServerConfig>,
     pub(crate) endpoint: EndpointConfig,
+    relay_client: Arc<ClientConfig>,
+    relay_server: Arc<ServerConfig>,
 }
 
 impl std::fmt::Debug for PeerTls {
@@ -49,12 +55,14 @@ impl std::fmt::Debug for PeerTls {
 }
 
 /// The name that a node's certificate carries.
-pub(crate) fn server_name(node: &NodeId) -> String {
+#[must_use]
+pub fn server_name(node: &NodeId) -> String {
     format!("{}.{}{DOMAIN}", node.name(), node.region)
 }
 
 /// The node that a certificate was given to.
-pub(crate) fn node_of(certificate: &CertificateDer<'_>) -> Option<NodeId> {
+#[must_use]
+pub fn node_of(certificate: &CertificateDer<'_>) -> Option<NodeId> {
     let certificate = webpki::EndEntityCert::try_from(certificate).ok()?;
     let mut names = certificate.valid_dns_names();
     names.find_map(|name| {
@@ -107,12 +115,36 @@ impl PeerTls {
             .with_client_auth_cert(chain, key)
             .map_err(|error| unfit(&error))?;
         client.alpn_protocols = vec![ALPN.to_vec()];
+        let (relay_client, relay_server) = for_relays(&client, &server);
         Ok(Self {
             client: Arc::new(QuicClientConfig::try_from(client).map_err(|error| unfit(&error))?),
             server: Arc::new(QuicServerConfig::try_from(server).map_err(|error| unfit(&error))?),
             endpoint,
+            relay_client: Arc::new(relay_client),
+            relay_server: Arc::new(relay_server),
         })
     }
+
+    /// The same proofs for connections by TCP, by which requests are passed on to other
+    /// regions: for who dials, and for who listens.
+    #[must_use]
+    pub fn relay(&self) -> (Arc<ClientConfig>, Arc<ServerConfig>) {
+        (
+            Arc::clone(&self.relay_client),
+            Arc::clone(&self.relay_server),
+        )
+    }
+}
+
+/// A session that is resumed brings its peer along without a look at its certificate, so none is.
+fn for_relays(client: &ClientConfig, server: &ServerConfig) -> (ClientConfig, ServerConfig) {
+    let (mut client, mut server) = (client.clone(), server.clone());
+    client.alpn_protocols = vec![RELAY_ALPN.to_vec()];
+    client.resumption = Resumption::disabled();
+    server.alpn_protocols = vec![RELAY_ALPN.to_vec()];
+    server.session_storage = Arc::new(NoServerSessionStorage {});
+    server.send_tls13_tickets = 0;
+    (client, server)
 }
 
 /// How a node tells peers that it has forgotten their links, since it was started again: by a

@@ -56,6 +56,13 @@ impl Links {
             .clone()
     }
 
+    /// What happens to what goes to a region.
+    #[must_use]
+    pub fn to(&self, region: &RegionId) -> Rule {
+        let rules = self.rules.read().unwrap_or_else(PoisonError::into_inner);
+        rules.get(region).copied().unwrap_or_default()
+    }
+
     /// Remembers in which region an address is.
     pub(crate) fn learn(&self, addr: SocketAddr, region: &RegionId) {
         let known = self

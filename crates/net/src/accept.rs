@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use tokio_rustls::TlsAcceptor;
 
 use crate::conn::{Hall, serve};
-use crate::{Door, ServeRequest};
+use crate::{Door, DoorSettings, ServeRequest};
 
 /// When the process is out of file descriptors, accepting again at once would only burn the core.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -38,10 +38,7 @@ pub async fn serve_doors<S: ServeRequest>(
         let listener = TcpListener::from_std(listener)?;
         let hall = Rc::new(Hall {
             door: settings.name.as_str().into(),
-            tls: settings.tls.as_ref().map(|certificates| {
-                let clients = settings.clients.as_ref();
-                TlsAcceptor::from(certificates.server_config(clients))
-            }),
+            tls: acceptor(&settings),
             trusted_proxies: settings.trusted_proxies.clone().into(),
             service: Rc::clone(&service),
             clock,
@@ -58,6 +55,15 @@ pub async fn serve_doors<S: ServeRequest>(
         () = ended.reached(Phase::Ended) => {}
     }
     Ok(())
+}
+
+fn acceptor(settings: &DoorSettings) -> Option<TlsAcceptor> {
+    if let Some(peers) = &settings.peers {
+        return Some(TlsAcceptor::from(peers.server_config()));
+    }
+    let certificates = settings.tls.as_ref()?;
+    let clients = settings.clients.as_ref();
+    Some(TlsAcceptor::from(certificates.server_config(clients)))
 }
 
 async fn accept<S: ServeRequest>(

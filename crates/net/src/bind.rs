@@ -11,7 +11,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tidegate_model::{Exposure, Prefix};
 use tidegate_telemetry::metrics::DoorMetrics;
 
-use crate::Certificates;
+use crate::{Certificates, Peers};
 
 /// Connections that wait to be accepted, on each core.
 const BACKLOG: i32 = 1_024;
@@ -27,6 +27,8 @@ pub struct DoorSettings {
     pub tls: Option<Arc<Certificates>>,
     /// Who vouches for certificates of clients, if they are asked for.
     pub clients: Option<Arc<Clients>>,
+    /// Which nodes come in by it, if it is not for clients.
+    pub peers: Option<Arc<Peers>>,
     /// Proxies in front whose word on clients is believed.
     pub trusted_proxies: Vec<Prefix>,
     /// Whether answers tell how limits decided.
@@ -148,6 +150,7 @@ mod tests {
             name: "public".to_owned(),
             addr,
             tls: None,
+            peers: None,
             clients: None,
             trusted_proxies: Vec::new(),
             debug: false,

@@ -60,6 +60,7 @@ pub(crate) async fn serve<S: ServeRequest>(
         trusted_proxies: Rc::clone(&hall.trusted_proxies),
         debug: hall.settings.debug,
         client: None,
+        node: None,
         exposure: hall.settings.exposure,
     };
     // Small answers must not wait for more to come.
@@ -77,7 +78,14 @@ pub(crate) async fn serve<S: ServeRequest>(
                 };
                 let clients = hall.settings.clients.as_ref();
                 let chain = tls.peer_certificates().zip(clients);
+                let peers = hall.settings.peers.as_ref();
+                let node = peers.map(|peers| peers.visitor(tls));
+                if let Some(None) = node {
+                    // Whoever it is, it is no node of another region, or speaks something else.
+                    return Some(Cut::Tls);
+                }
                 let facts = ConnFacts {
+                    node: node.flatten(),
                     client: chain
                         .and_then(|(chain, by)| Client::of(chain, by, hall.clock.mono()))
                         .map(Rc::new),

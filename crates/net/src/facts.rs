@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
-use tidegate_model::{Exposure, Prefix};
+use tidegate_model::{Exposure, NodeId, Prefix};
 use tidegate_telemetry::metrics::Cut;
 
 use crate::{Busy, Client};
@@ -39,6 +39,8 @@ pub struct ConnFacts {
     pub debug: bool,
     /// Who made it, if they showed a certificate.
     pub client: Option<Rc<Client>>,
+    /// The node of another region that made it, if it came in by the door for those.
+    pub node: Option<NodeId>,
     /// Which routes it may reach.
     pub exposure: Exposure,
 }

@@ -13,6 +13,7 @@ mod clients;
 mod conn;
 mod crypto;
 mod facts;
+mod peers;
 mod preface;
 mod watched;
 
@@ -23,3 +24,4 @@ pub use certs::{CertError, Certificates};
 pub use clients::{Client, ClientTrust, Clients};
 pub use crypto::install_crypto;
 pub use facts::{ConnFacts, Protocol, ServeRequest};
+pub use peers::{PeerConnection, Peers};

@@ -15,6 +15,8 @@ pub use spec::{CallerSpec, Fact};
 
 use reserved::Reserved;
 
+use crate::relay;
+
 /// What services are told of callers, ready for use.
 #[derive(Debug)]
 pub struct Caller {
@@ -31,7 +33,9 @@ impl Caller {
             .filter_map(|(name, fact)| Some((name.parse().ok()?, fact.clone())))
             .collect();
         let set = headers.iter().map(|(name, _)| name.as_str());
-        let reserved = Reserved::new(set.chain(assertion), &spec.strip, &spec.keep);
+        // Gateways say it to each other: no client ever may, whatever the operator keeps.
+        let set = set.chain(assertion).chain([relay::NAME]);
+        let reserved = Reserved::new(set, &spec.strip, &spec.keep);
         Self { headers, reserved }
     }
 

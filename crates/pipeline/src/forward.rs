@@ -71,7 +71,7 @@ impl RequestId {
 }
 
 /// Removes what belongs to one connection only (RFC 9110 section 7.6.1).
-fn strip_hop_by_hop(headers: &mut HeaderMap) {
+pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap) {
     let named: Vec<HeaderName> = headers
         .get_all(CONNECTION)
         .iter()
@@ -100,7 +100,8 @@ fn strip_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
-fn append_via(headers: &mut HeaderMap, version: Version) {
+/// Adds us to the list of those whom a message has passed.
+pub(crate) fn append_via(headers: &mut HeaderMap, version: Version) {
     let via = match version {
         Version::HTTP_10 => HeaderValue::from_static("1.0 tidegate"),
         Version::HTTP_2 => HeaderValue::from_static("2 tidegate"),

@@ -20,7 +20,7 @@ use tokio::time::{Duration, Instant};
 use crate::observe::Story;
 use crate::proxy::Proxy;
 use crate::upload::{Upload, UploadFacts};
-use crate::upstream::{Lease, NoConnection};
+use crate::upstream::{Destination, Lease, NoConnection};
 
 /// A connection that lay idle for so long may just be being closed by the service.
 const DOUBTFUL_AFTER: Duration = Duration::from_secs(1);
@@ -35,55 +35,55 @@ pub(crate) struct Errand<'e> {
 }
 
 impl Errand<'_> {
-    /// Gets an answer's head and the connection that it came by.
+    /// Gets an answer's head and the connection that it came by, from an endpoint of this region.
     pub(crate) async fn run(
         &self,
         head: Parts,
         body: Upload,
         story: &mut Story,
-    ) -> Result<(Response<Incoming>, Lease), Refusal> {
+    ) -> Result<(Response<Incoming>, Lease), Trouble> {
         let mut request = Request::from_parts(head, body);
         let mut tried = Vec::new();
         let turn = self.proxy.next_turn();
         let mut last = Refusal::NoEndpoint;
         while (tried.len() as u32) < self.pool.spec.attempts_max {
             let Some(at) = self.pool.pick(turn, &tried) else {
-                return Err(last);
+                break;
             };
             tried.push(at);
-            story.attempts += 1;
-            story.endpoint = Some(Arc::clone(&self.pool.endpoints[at].label));
-            match self.at_endpoint(at, request, story).await {
-                Ok(answer) => return Ok(answer),
-                Err(Trouble::Final(refusal)) => return Err(refusal),
+            let endpoint = &self.pool.endpoints[at];
+            story.endpoint = Some(Arc::clone(&endpoint.label));
+            let destination = Destination::Endpoint(endpoint.name.clone());
+            match self.at(&destination, request, story).await {
                 Err(Trouble::NotSent(unsent, refusal)) => {
                     request = *unsent;
                     last = refusal;
                 }
+                done => return done,
             }
         }
-        Err(last)
+        Err(Trouble::NotSent(request.into(), last))
     }
 
-    /// Tries one endpoint; when a connection that lay idle fails, once more on a new one.
-    async fn at_endpoint(
+    /// Tries one destination; when a connection that lay idle fails, once more on a new one.
+    pub(crate) async fn at(
         &self,
-        at: usize,
+        destination: &Destination,
         mut request: Request<Upload>,
         story: &mut Story,
     ) -> Result<(Response<Incoming>, Lease), Trouble> {
-        let endpoint = &self.pool.endpoints[at].name;
+        story.attempts += 1;
         let mut fresh = false;
         loop {
             let leased = self
                 .proxy
                 .upstreams
-                .lease(endpoint, &self.pool.spec, self.metrics, fresh)
+                .lease(destination, &self.pool.spec, self.metrics, fresh)
                 .await;
             let mut lease = match leased {
                 Ok(lease) => lease,
                 Err(NoConnection::Failed(error)) => {
-                    tracing::debug!(%endpoint, %error, "A service cannot be reached.");
+                    tracing::debug!(?destination, %error, "A service cannot be reached.");
                     return Err(Trouble::NotSent(request.into(), Refusal::Unreachable));
                 }
                 Err(NoConnection::Timeout) => {
@@ -163,16 +163,25 @@ impl Errand<'_> {
     }
 }
 
-/// Why an endpoint gave no answer.
-enum Trouble {
+/// Why there is no answer.
+pub(crate) enum Trouble {
     /// Nothing was sent: another endpoint may be tried.
     NotSent(Box<Request<Upload>>, Refusal),
     /// The request may have been acted on.
     Final(Refusal),
 }
 
+impl Trouble {
+    /// What the client is told if nothing else is tried.
+    pub(crate) fn refusal(self) -> Refusal {
+        match self {
+            Self::NotSent(_, refusal) | Self::Final(refusal) => refusal,
+        }
+    }
+}
+
 /// A copy of a request's head, should it have to be sent again.
-struct Spare(Parts);
+pub(crate) struct Spare(Parts);
 
 /// RFC 9110 section 9.2.2: sending these again asks for nothing that was not asked for already.
 fn spare_head(request: &Request<Upload>) -> Option<Spare> {
@@ -180,19 +189,24 @@ fn spare_head(request: &Request<Upload>) -> Option<Spare> {
         *request.method(),
         Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE
     );
-    if !idempotent || !request.body().is_end_stream() {
-        return None;
-    }
-    let (mut head, ()) = Request::new(()).into_parts();
-    head.method = request.method().clone();
-    head.uri = request.uri().clone();
-    head.version = request.version();
-    head.headers = request.headers().clone();
-    Some(Spare(head))
+    if idempotent { Spare::of(request) } else { None }
 }
 
 impl Spare {
-    fn with_body(self, upload: &Rc<UploadFacts>, until: Instant) -> Request<Upload> {
+    /// `None` if there is a body: that can be sent once only.
+    pub(crate) fn of(request: &Request<Upload>) -> Option<Self> {
+        if !request.body().is_end_stream() {
+            return None;
+        }
+        let (mut head, ()) = Request::new(()).into_parts();
+        head.method = request.method().clone();
+        head.uri = request.uri().clone();
+        head.version = request.version();
+        head.headers = request.headers().clone();
+        Some(Self(head))
+    }
+
+    pub(crate) fn with_body(self, upload: &Rc<UploadFacts>, until: Instant) -> Request<Upload> {
         Request::from_parts(self.0, Upload::empty(Rc::clone(upload), until))
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use http::{HeaderValue, Method};
 use tidegate_identity::Identity;
-use tidegate_model::Now;
+use tidegate_model::{Now, RegionId};
 use tidegate_net::{ConnFacts, Protocol};
 use tidegate_pipeline::RequestId;
 use tidegate_telemetry::RequestFacts;
@@ -38,6 +38,8 @@ pub(crate) struct Story {
     pub(crate) status: u16,
     pub(crate) refusal: &'static str,
     pub(crate) endpoint: Option<Arc<str>>,
+    /// The region that it was passed on to, or came from.
+    pub(crate) relay: Option<RegionId>,
     pub(crate) attempts: u32,
     pub(crate) first_byte: Option<Duration>,
     pub(crate) upload: Option<Rc<UploadFacts>>,
@@ -84,6 +86,7 @@ impl Story {
             status: 0,
             refusal: "",
             endpoint: None,
+            relay: None,
             shadow: None,
             partition: "",
             unstored: "",
@@ -156,6 +159,7 @@ impl Drop for Story {
             key: self.caller.as_ref().map_or("", Identity::account),
             auth: self.caller.as_ref().map_or("", Identity::method),
             endpoint: self.endpoint.as_deref().unwrap_or_default(),
+            relay: self.relay.as_ref().map_or("", RegionId::as_str),
             shadow: self.shadow.as_deref().unwrap_or_default(),
             partition: self.partition,
             unstored: self.unstored,

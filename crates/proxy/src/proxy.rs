@@ -38,7 +38,12 @@ impl Proxy {
     #[must_use]
     pub fn new(shared: Arc<Shared>, core: usize, log: &AccessLog, seed: Seed) -> Rc<Self> {
         let proxy = Rc::new(Self {
-            upstreams: Upstreams::new(core, shared.clock, shared.dns.clone()),
+            upstreams: Upstreams::new(
+                core,
+                shared.clock,
+                shared.dns.clone(),
+                shared.relays.clone(),
+            ),
             log: RefCell::new(log.buffer()),
             rng: RefCell::new(seed.child(&format!("core {core}")).rng()),
             // Cores that count in step would all send to the same endpoint.

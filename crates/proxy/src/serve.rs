@@ -52,6 +52,9 @@ impl Proxy {
             id,
             now,
         );
+        if let Some(node) = &conn.node {
+            return self.relayed(&live, node, head, body, story, busy).await;
+        }
         if let Some(keys) = published(&live, &head) {
             return publish(keys.clone(), story, busy);
         }
@@ -389,7 +392,7 @@ impl Proxy {
             upload,
             until,
         };
-        let (mut response, lease) = errand.run(head, body, story).await?;
+        let (mut response, lease) = errand.anywhere(&route.name, head, body, story).await?;
         let version = response.version();
         forward_response(response.headers_mut(), version, &story.id);
         *response.version_mut() = Version::HTTP_11;
@@ -401,16 +404,16 @@ impl Proxy {
 }
 
 /// A service's answer, of which the head is there.
-struct Forwarded {
-    response: Response<Incoming>,
-    errand: Underway,
+pub(crate) struct Forwarded {
+    pub(crate) response: Response<Incoming>,
+    pub(crate) errand: Underway,
 }
 
 /// What the rest of the answer needs.
-struct Underway {
-    lease: crate::upstream::Lease,
-    idle: Duration,
-    until: tokio::time::Instant,
+pub(crate) struct Underway {
+    pub(crate) lease: crate::upstream::Lease,
+    pub(crate) idle: Duration,
+    pub(crate) until: tokio::time::Instant,
 }
 
 /// The first limit in shadow mode that would have refused.
@@ -421,7 +424,7 @@ fn shadow_limit(terms: &Terms, live: &Live, decision: &Decision) -> Option<Arc<s
     Some(Arc::clone(&live.snapshot.limits[at].0.name))
 }
 
-fn announced_length(headers: &HeaderMap) -> Option<u64> {
+pub(crate) fn announced_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
@@ -475,6 +478,7 @@ impl ServeRequest for Proxy {
             key: "",
             auth: "",
             endpoint: "",
+            relay: "",
             attempts: 0,
             bytes_in: 0,
             bytes_out: 0,

@@ -15,8 +15,8 @@ use tidegate_telemetry::Metrics;
 use tidegate_telemetry::metrics::{LimitMetrics, PoolMetrics, RouteMetrics};
 use tidegate_tokens::{Signatures, Signer, Tokens};
 
-use crate::KeyLookup;
 use crate::patience::Queue;
+use crate::{KeyLookup, Relays};
 
 /// A generation's tables, with the counters that belong to them.
 #[derive(Debug)]
@@ -112,6 +112,8 @@ pub struct Shared {
     pub keys: KeyLookup,
     /// Names into addresses.
     pub dns: Dns,
+    /// The way to nodes of other regions, if requests are passed on to them.
+    pub relays: Option<Arc<Relays>>,
     /// All counters.
     pub metrics: Arc<Metrics>,
     /// The clocks.

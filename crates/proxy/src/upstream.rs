@@ -2,4 +2,4 @@
 
 mod pool;
 
-pub(crate) use pool::{Lease, NoConnection, Upstreams};
+pub(crate) use pool::{Destination, Lease, NoConnection, Upstreams};

@@ -191,6 +191,8 @@ pub struct RequestFacts<'r> {
     pub auth: &'r str,
     /// The service's endpoint that answered, or was tried last.
     pub endpoint: &'r str,
+    /// The region that it was passed on to, or came from.
+    pub relay: &'r str,
     /// Endpoints tried.
     pub attempts: u32,
     /// Bytes of the body received.
@@ -232,6 +234,7 @@ impl RequestFacts<'_> {
         line.text("key", self.key);
         line.text("auth", self.auth);
         line.text("endpoint", self.endpoint);
+        line.text("relay", self.relay);
         if self.attempts > 0 {
             let _ok = write!(line, ",\"attempts\":{}", self.attempts);
         }
@@ -316,6 +319,7 @@ mod tests {
             key: "",
             auth: "",
             endpoint: "",
+            relay: "",
             attempts: 1,
             bytes_in: 0,
             bytes_out: 12,

@@ -113,6 +113,14 @@ catalog! {
     UPSTREAM_FAILURES = Counter "tidegate_upstream_failures" ["upstream", "reason"];
     /// Whether an endpoint is fit: 1 or 0.
     UPSTREAM_FIT = Gauge "tidegate_upstream_fit" ["upstream", "endpoint"];
+    /// Requests that were passed on to another region, whose own endpoints were gone: answered,
+    /// not served there either, not reached, or failed after they were sent.
+    RELAY_SENT = Counter "tidegate_relay_sent" ["region", "result"];
+    /// Requests that came from another region: served, not served, refused because they were passed
+    /// on too often, or failed.
+    RELAY_TAKEN = Counter "tidegate_relay_taken" ["region", "result"];
+    /// Whether a region is not asked for a while, because it could not serve for this one.
+    RELAY_HELD = Gauge "tidegate_relay_held" ["upstream", "region"];
     /// Keys held in the cache.
     KEYS_CACHED = Gauge "tidegate_keys_cached" ["kind"];
     /// Look-ups of keys in the store.

@@ -24,6 +24,7 @@ pub struct Metrics {
     limits: RwLock<BTreeMap<String, Arc<LimitMetrics>>>,
     pools: RwLock<BTreeMap<String, Arc<PoolMetrics>>>,
     doors: RwLock<BTreeMap<String, Arc<DoorMetrics>>>,
+    relays: RwLock<BTreeMap<String, Arc<RelayMetrics>>>,
     /// Refusals by reason.
     pub refusals: Labelled,
     /// What carries messages between nodes.
@@ -185,6 +186,55 @@ impl DoorMetrics {
     }
 }
 
+/// What became of a request that was passed on to another region.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RelaySent {
+    /// A service there answered it, or the gateway there for it.
+    Answered,
+    /// No service there saw it.
+    NotServed,
+    /// No node there could be reached.
+    Unreachable,
+    /// It was sent and no answer came.
+    Failed,
+}
+
+const RELAY_SENT: [&str; 4] = ["answered", "not_served", "unreachable", "failed"];
+
+/// What became of a request that another region passed on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RelayTaken {
+    /// A service here answered it.
+    Served,
+    /// No service here saw it.
+    NotServed,
+    /// It was passed on too often.
+    Loop,
+    /// A service saw it and gave no answer, or its body was not taken.
+    Failed,
+}
+
+const RELAY_TAKEN: [&str; 4] = ["served", "not_served", "loop", "failed"];
+
+/// What is counted of requests that are passed between this region and another.
+#[derive(Debug, Default)]
+pub struct RelayMetrics {
+    sent: [Cell; RELAY_SENT.len()],
+    taken: [Cell; RELAY_TAKEN.len()],
+}
+
+impl RelayMetrics {
+    /// Counts a request that was passed on to there.
+    pub fn sent(&self, result: RelaySent) {
+        self.sent[result as usize].add(1);
+    }
+
+    /// Counts a request that came from there.
+    pub fn taken(&self, result: RelayTaken) {
+        self.taken[result as usize].add(1);
+    }
+}
+
 /// What is counted of the mesh.
 #[derive(Debug, Default)]
 pub struct MeshMetrics {
@@ -279,6 +329,7 @@ impl Metrics {
             limits: RwLock::default(),
             pools: RwLock::default(),
             doors: RwLock::default(),
+            relays: RwLock::default(),
             refusals: Labelled::new(refusals, cores),
             mesh: MeshMetrics::default(),
             keys: KeyMetrics::default(),
@@ -306,6 +357,11 @@ impl Metrics {
     /// The counters of a door.
     pub fn door(&self, name: &str) -> Arc<DoorMetrics> {
         entry(&self.doors, name, DoorMetrics::default)
+    }
+
+    /// The counters of requests passed between this region and another.
+    pub fn relay(&self, region: &str) -> Arc<RelayMetrics> {
+        entry(&self.relays, region, RelayMetrics::default)
     }
 
     /// Requests answered and requests sent to a service, on all routes together.
@@ -386,6 +442,14 @@ impl Metrics {
             );
             for (cell, reason) in door.cuts.iter().zip(CUTS) {
                 scrape.counter(&catalog::CONNECTIONS_CUT, &[name, reason], cell.get());
+            }
+        }
+        for (region, relay) in &*self.relays.read().unwrap_or_else(PoisonError::into_inner) {
+            for (cell, result) in relay.sent.iter().zip(RELAY_SENT) {
+                scrape.counter(&catalog::RELAY_SENT, &[region, result], cell.get());
+            }
+            for (cell, result) in relay.taken.iter().zip(RELAY_TAKEN) {
+                scrape.counter(&catalog::RELAY_TAKEN, &[region, result], cell.get());
             }
         }
         for reason in self.refusals.labels {

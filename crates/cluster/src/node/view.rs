@@ -1,8 +1,10 @@
 //! The world as one node sees it, for operators.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use tidegate_model::{Mono, Now, RegionId};
+use tidegate_limit::Presence;
+use tidegate_model::{Mono, NodeId, Now, RegionId};
 
 use super::{Node, REPORT_FRESH};
 use crate::membership::Membership;
@@ -45,6 +47,27 @@ impl Node {
             undecodable: unusable.undecodable,
             clock_apart_ms: self.apart_us.map(|us| us / 1_000),
         }
+    }
+
+    /// The nodes of other regions that are heard: where their mesh doors are, and whether they say
+    /// that they are fit. Nodes that are leaving are left out.
+    #[must_use]
+    pub fn neighbours(&self, now: Now) -> Vec<(NodeId, SocketAddr, bool)> {
+        let hearing = self.replicator.hearing();
+        let heard = |region: &RegionId| hearing.presence(region, now.mono) == Presence::Reachable;
+        let known = self.bulletin.all().filter(|known| {
+            let report = &known.report;
+            report.node.region != self.spec.node.region
+                && now.mono.since(known.as_of) < REPORT_FRESH
+                && report.facts.ready
+                && heard(&report.node.region)
+        });
+        known
+            .map(|known| {
+                let report = &known.report;
+                (report.node.clone(), report.addr, report.facts.fit)
+            })
+            .collect()
     }
 
     fn region_status(&self, region: &RegionId, now: Mono) -> RegionStatus {

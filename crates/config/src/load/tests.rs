@@ -800,3 +800,66 @@ fn logins_are_checked() {
         "{report}"
     );
 }
+
+#[test]
+fn a_service_falls_back_on_other_regions_if_there_are_some_and_the_relay_door_has_room() {
+    let world = WORLD.replace(
+        "  echo: {}",
+        "  echo: { fallback: { regions_max: 2, retry_after: 1s } }",
+    );
+    let apart = |name: &str, mesh: u16| {
+        region(name, mesh).replace(
+            &format!("admin: 127.0.0.1:{mesh}"),
+            &format!("admin: 127.0.0.1:{}", mesh + 2),
+        )
+    };
+    let (us, eu) = (apart("us-east-1", 1_000), apart("eu-west-1", 2_000));
+    assert_eq!(check(&world, &[&us, &eu]), "");
+
+    let report = check(&world, &[&region("us-east-1", 1_000), &eu]);
+    let taken =
+        "the admin door of us-east-1/a and the relay door of us-east-1/a have the same address";
+    assert!(report.contains(taken), "{report}");
+
+    let named = us.replace(
+        "  public: {}",
+        "  public: {}\n  relay: { listen: 127.0.0.1:77 }",
+    );
+    let report = check(WORLD, &[&named, &eu]);
+    assert!(
+        report.contains("the door `relay` has the name of a door of ours"),
+        "{report}"
+    );
+
+    let alone = world.replace("  eu-west-1: { location: [53.3, -6.3] }\n", "");
+    let report = check(&alone, &[&us]);
+    assert!(
+        report.contains("`echo` has no other region to fall back on"),
+        "{report}"
+    );
+
+    let none = world.replace("regions_max: 2", "regions_max: 0");
+    assert!(check(&none, &[&us, &eu]).contains("regions_max"));
+}
+
+#[test]
+fn other_regions_come_in_the_order_of_their_distance() {
+    let text = WORLD.replace(
+        "upstreams:\n",
+        "  ap-southeast-1: { location: [1.3, 103.8] }\nupstreams:\n",
+    );
+    let source = |text: &str| Source::new("f.yaml".into(), text);
+    let world = load_node(source(&text), source(&region("us-east-1", 1_000)))
+        .unwrap()
+        .0
+        .world;
+    assert_eq!(
+        world.others_by_distance("us-east-1"),
+        ["eu-west-1", "ap-southeast-1"]
+    );
+    assert_eq!(
+        world.others_by_distance("ap-southeast-1"),
+        ["eu-west-1", "us-east-1"]
+    );
+    assert!(world.others_by_distance("nowhere").is_empty());
+}

@@ -11,7 +11,9 @@ use super::exposure::check_exposure;
 use super::names::{DOOR, REGION, UPSTREAM, must_be_known, must_be_name};
 use super::zone::check_served;
 use crate::auth::AuthenticatorSpec;
-use crate::{AnycastSpec, DoorSpec, NodeSpec, RegionSpec, Source, Spanned, TlsSpec, WorldSpec};
+use crate::{
+    AnycastSpec, DoorSpec, NodeSpec, RELAY_DOOR, RegionSpec, Source, Spanned, TlsSpec, WorldSpec,
+};
 
 pub(crate) fn check_regions(
     world: &WorldSpec,
@@ -23,7 +25,7 @@ pub(crate) fn check_regions(
     let mut addresses = Addresses::default();
     for (region, source) in regions {
         check_region(region, world, source, problems);
-        addresses.check(region, source, problems);
+        addresses.check(region, world.passes_on(), source, problems);
     }
     check_one_file_each(world, world_source, regions, whole, problems);
     check_exposure(world, world_source, regions, problems);
@@ -139,6 +141,14 @@ fn check_region(
     }
     for (door, spec) in &region.doors {
         must_be_name("door", door, spec.range.clone(), source, problems);
+        if door == RELAY_DOOR {
+            let message = format!("the door `{door}` has the name of a door of ours");
+            let span = source.span(spec.range.clone());
+            let problem = Diagnostic::error(message, span, "this name is taken");
+            problems.push(problem.hint(
+                "by `relay` nodes of other regions come in, at the mesh address; choose another name",
+            ));
+        }
         let times = spec.value.timeouts;
         if [times.first_byte, times.header, times.idle].contains(&Period::from_millis(0)) {
             let message = format!("the door `{door}` would close every connection at once");
@@ -296,7 +306,14 @@ struct Addresses {
 }
 
 impl Addresses {
-    fn check(&mut self, region: &RegionSpec, source: &Source, problems: &mut Vec<Diagnostic>) {
+    /// `relays` if nodes have a relay door, which is at the mesh's address.
+    fn check(
+        &mut self,
+        region: &RegionSpec,
+        relays: bool,
+        source: &Source,
+        problems: &mut Vec<Diagnostic>,
+    ) {
         if let AnycastSpec::Director(director) = &region.anycast.value {
             let front = Spanned {
                 value: director.front,
@@ -309,6 +326,9 @@ impl Addresses {
             let who = |what: &str| format!("{what} of {}/{name}", region.region.value);
             let node = &node.value;
             self.take(true, &node.mesh, who("the mesh door"), source, problems);
+            if relays {
+                self.take(false, &node.mesh, who("the relay door"), source, problems);
+            }
             // Behind a real router each node is a machine of its own: loopback and the anycast
             // address are the same on all of them.
             if region.anycast.value.is_routed() {

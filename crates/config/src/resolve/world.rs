@@ -197,6 +197,12 @@ fn check_upstreams(world: &WorldSpec, source: &Source, problems: &mut Vec<Diagno
                 "attempts_max starts at 1",
             );
         }
+        if spec.fallback.is_some() && world.regions.len() == 1 {
+            complain(
+                format!("`{name}` has no other region to fall back on"),
+                "remove `fallback`, or list a second region under `regions:`",
+            );
+        }
     }
 }
 

@@ -202,6 +202,7 @@ fn add_tables(scrape: &mut Scrape, services: &Services) {
     if let Some(signer) = &live.signer {
         scrape.gauge(&catalog::ASSERTIONS_CACHED, &[], signer.cached() as f64);
     }
+    let now = services.clock.mono();
     for pool in &live.snapshot.pools {
         for endpoint in &pool.endpoints {
             let fit = flag(endpoint.is_fit());
@@ -210,6 +211,11 @@ fn add_tables(scrape: &mut Scrape, services: &Services) {
                 &[&pool.name, &endpoint.name.to_string()],
                 fit,
             );
+        }
+        let held = pool.fallback.iter().flat_map(|all| all.held(now));
+        for (region, held) in held {
+            let labels = [pool.name.as_str(), region.as_str()];
+            scrape.gauge(&catalog::RELAY_HELD, &labels, flag(held));
         }
     }
 }

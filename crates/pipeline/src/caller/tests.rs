@@ -159,3 +159,17 @@ proptest! {
         prop_assert_eq!(read[0].1, "staff:ada");
     }
 }
+
+#[test]
+fn what_gateways_say_to_each_other_is_taken_off_even_if_all_else_of_the_house_is_kept() {
+    let caller = Caller::new(&spec(|spec| {
+        spec.keep = vec!["x-tidegate-*".to_owned()];
+    }));
+    for (name, gone) in [
+        ("x-tidegate-relay", true),
+        ("X_Tidegate_Relay", true),
+        ("x-tidegate-other", false),
+    ] {
+        assert_eq!(stripped(&caller, name), gone, "{name}");
+    }
+}

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io;
+use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,24 +12,38 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use tidegate_balance::{EndpointName, PoolSpec};
 use tidegate_dns::Dns;
-use tidegate_model::Mono;
+use tidegate_model::{Mono, NodeId};
 use tidegate_runtime::Clock;
 use tidegate_telemetry::metrics::{PoolFailure, PoolMetrics};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
+use crate::relays::Relays;
 use crate::upload::Upload;
 
 /// The largest head of an answer. hyper sees to it that it has at most 100 fields.
 const HEAD_MAX: usize = 64 * 1_024;
+/// Ways to another region and back until it takes a request: TCP, and TLS 1.3.
+const HANDSHAKES: u32 = 4;
 /// How often idle connections are looked through for those that lie too long.
 const SWEEP: Duration = Duration::from_secs(5);
 
 /// One core's connections to services.
 pub(crate) struct Upstreams {
-    idle: RefCell<BTreeMap<EndpointName, Vec<Idle>>>,
+    idle: RefCell<BTreeMap<Destination, Vec<Idle>>>,
     core: usize,
     clock: Clock,
     dns: Dns,
+    relays: Option<Arc<Relays>>,
+}
+
+/// Where a connection leads.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Destination {
+    /// An endpoint of a service.
+    Endpoint(EndpointName),
+    /// A node of another region, at its relay door.
+    Node(NodeId, SocketAddr),
 }
 
 struct Idle {
@@ -40,7 +55,7 @@ struct Idle {
 /// A connection in use by one request.
 pub(crate) struct Lease {
     sender: SendRequest<Upload>,
-    endpoint: EndpointName,
+    destination: Destination,
     idle_max: usize,
     keep: Duration,
     home: Weak<Upstreams>,
@@ -60,12 +75,18 @@ pub(crate) enum NoConnection {
 }
 
 impl Upstreams {
-    pub(crate) fn new(core: usize, clock: Clock, dns: Dns) -> Rc<Self> {
+    pub(crate) fn new(
+        core: usize,
+        clock: Clock,
+        dns: Dns,
+        relays: Option<Arc<Relays>>,
+    ) -> Rc<Self> {
         let upstreams = Rc::new(Self {
             idle: RefCell::default(),
             core,
             clock,
             dns,
+            relays,
         });
         tokio::task::spawn_local(sweep(Rc::downgrade(&upstreams)));
         upstreams
@@ -74,7 +95,7 @@ impl Upstreams {
     /// A connection that lies ready, or a new one.
     pub(crate) async fn lease(
         self: &Rc<Self>,
-        endpoint: &EndpointName,
+        destination: &Destination,
         spec: &PoolSpec,
         metrics: &Arc<PoolMetrics>,
         fresh: bool,
@@ -82,18 +103,18 @@ impl Upstreams {
         let idle = if fresh {
             None
         } else {
-            self.take_idle(endpoint).await
+            self.take_idle(destination).await
         };
         let (sender, idle_for) = match idle {
             Some((sender, idle_for)) => {
                 metrics.of(self.core).reused.add(1);
                 (sender, Some(idle_for))
             }
-            None => (self.connect(endpoint, spec, metrics).await?, None),
+            None => (self.connect(destination, spec, metrics).await?, None),
         };
         Ok(Lease {
             sender,
-            endpoint: endpoint.clone(),
+            destination: destination.clone(),
             idle_max: spec.idle_connections_max,
             keep: spec.idle_connection_timeout.get(),
             home: Rc::downgrade(self),
@@ -104,9 +125,12 @@ impl Upstreams {
     }
 
     /// The connection that was used last: the others may grow old and be closed.
-    async fn take_idle(&self, endpoint: &EndpointName) -> Option<(SendRequest<Upload>, Duration)> {
+    async fn take_idle(
+        &self,
+        destination: &Destination,
+    ) -> Option<(SendRequest<Upload>, Duration)> {
         loop {
-            let mut candidate = self.idle.borrow_mut().get_mut(endpoint)?.pop()?;
+            let mut candidate = self.idle.borrow_mut().get_mut(destination)?.pop()?;
             let idle_for = self.clock.mono().since(candidate.since);
             // The service may have closed it meanwhile, or its last answer may not be quite over.
             if idle_for < candidate.keep && candidate.sender.ready().await.is_ok() {
@@ -117,30 +141,30 @@ impl Upstreams {
 
     async fn connect(
         &self,
-        endpoint: &EndpointName,
+        destination: &Destination,
         spec: &PoolSpec,
         metrics: &PoolMetrics,
     ) -> Result<SendRequest<Upload>, NoConnection> {
         let connecting = async {
-            let addr = self
-                .dns
-                .socket_addr(&endpoint.host, endpoint.port, self.clock.mono())
-                .await?;
-            let stream = TcpStream::connect(addr).await?;
-            stream.set_nodelay(true)?;
-            let handshake = http1::Builder::new()
-                .max_buf_size(HEAD_MAX)
-                .handshake(TokioIo::new(stream));
-            handshake.await.map_err(io::Error::other)
+            match destination {
+                Destination::Endpoint(endpoint) => {
+                    let addr = self
+                        .dns
+                        .socket_addr(&endpoint.host, endpoint.port, self.clock.mono())
+                        .await?;
+                    speak_on(dial(addr).await?).await
+                }
+                Destination::Node(node, addr) => {
+                    let relays = self.relays.as_ref().ok_or(io::ErrorKind::Unsupported)?;
+                    relays.under_way(&node.region, HANDSHAKES).await;
+                    speak_on(relays.peers.greet(dial(*addr).await?, node).await?).await
+                }
+            }
         };
         let cells = metrics.of(self.core);
         match tokio::time::timeout(spec.connect_timeout.get(), connecting).await {
-            Ok(Ok((sender, conn))) => {
+            Ok(Ok(sender)) => {
                 cells.connected.add(1);
-                tokio::task::spawn_local(async move {
-                    // What goes wrong here is told to whoever waits for the answer.
-                    let _told = conn.await;
-                });
                 Ok(sender)
             }
             Ok(Err(error)) => {
@@ -170,9 +194,9 @@ impl Lease {
             return;
         }
         let mut idle = home.idle.borrow_mut();
-        let kept = match idle.get_mut(&self.endpoint) {
+        let kept = match idle.get_mut(&self.destination) {
             Some(kept) => kept,
-            None => idle.entry(self.endpoint).or_default(),
+            None => idle.entry(self.destination).or_default(),
         };
         if kept.len() < self.idle_max {
             kept.push(Idle {
@@ -187,6 +211,28 @@ impl Lease {
     pub(crate) fn failed(self, why: PoolFailure) {
         self.metrics.of(self.core).failed(why);
     }
+}
+
+async fn dial(addr: SocketAddr) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(addr).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+/// Speaks HTTP/1.1 on a connection, in a task of its own.
+async fn speak_on<T>(stream: T) -> io::Result<SendRequest<Upload>>
+where
+    T: AsyncRead + AsyncWrite + Unpin + 'static,
+{
+    let handshake = http1::Builder::new()
+        .max_buf_size(HEAD_MAX)
+        .handshake(TokioIo::new(stream));
+    let (sender, conn) = handshake.await.map_err(io::Error::other)?;
+    tokio::task::spawn_local(async move {
+        // What goes wrong here is told to whoever waits for the answer.
+        let _told = conn.await;
+    });
+    Ok(sender)
 }
 
 async fn sweep(upstreams: Weak<Upstreams>) {
