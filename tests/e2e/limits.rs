@@ -14,8 +14,8 @@ static HEADER: Once = Once::new();
 /// Ten times the limit.
 const DEMAND_PER_SECOND: f64 = 10.0 * LIMIT as f64 / 60.0;
 
-/// How long clients ask. The fill at ten times the limit takes six seconds; the rest of the time all
-/// must stay refused.
+/// How long clients ask. The fill at ten times the limit takes six seconds; the rest of the time
+/// all must stay refused.
 const LASTS: Duration = Duration::from_secs(25);
 
 /// Waits until the window has room for something that lasts so long: a fresh key's counts begin at

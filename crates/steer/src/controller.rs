@@ -237,8 +237,8 @@ impl Controller {
         self.checks.good_in_a_row >= self.needed(now)
     }
 
-    /// Good checks in a row that announce it. Whoever was ill shows for longer that it is not, unless
-    /// nobody else is there.
+    /// Good checks in a row that announce it. Whoever was ill shows for longer that it is not,
+    /// unless nobody else is there.
     fn needed(&self, now: Mono) -> u32 {
         let others = self.scene(now).carriers().next().is_some();
         match self.standing.state {

@@ -40,10 +40,14 @@ pub enum Veto {
 }
 
 impl Veto {
-    /// Whether it may be gone in a moment, without anybody's doing.
+    /// Whether it may be gone in a moment, without anybody's doing. A node may not have heard of
+    /// the others yet.
     #[must_use]
     pub const fn passes(&self) -> bool {
-        matches!(self, Self::Step | Self::NoPermit(_) | Self::NotTheirs)
+        matches!(
+            self,
+            Self::LastOne | Self::Step | Self::NoPermit(_) | Self::NotTheirs
+        )
     }
 }
 

@@ -12,8 +12,8 @@ pub struct SteerSpec {
     /// Good checks in a row until a node that starts, or whose drain was taken back, announces
     /// itself.
     pub start: u32,
-    /// Good checks in a row until a node that was ill announces itself again. More than for a start:
-    /// whoever was ill a moment ago may be so again.
+    /// Good checks in a row until a node that was ill announces itself again. More than for a
+    /// start: whoever was ill a moment ago may be so again.
     pub rise: u32,
     /// Bad checks in a row until it wants to withdraw.
     pub fall: u32,
