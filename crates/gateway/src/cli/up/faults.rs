@@ -6,6 +6,7 @@ use std::time::Duration;
 use hyper::Method;
 use tidegate_lab::internet::{Action, Fault, FaultOrder, Inside, Topology, ip};
 use tidegate_lab::timeline::{Log, Mark, now_us};
+use tidegate_model::Period;
 use tokio::time::Instant;
 
 use super::super::client::ask;
@@ -89,8 +90,9 @@ impl Faults {
             away: false,
             fault: fault.clone(),
         });
+        let lasts = order.lasts_ms.map(Period::from_millis);
         Ok(match lasts {
-            Some(lasts) => format!("{fault}, for {} ms.\n", lasts.as_millis()),
+            Some(lasts) => format!("{fault}, for {lasts}.\n"),
             None => format!("{fault}.\n"),
         })
     }
