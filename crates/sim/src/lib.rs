@@ -15,6 +15,7 @@ mod internet;
 mod network;
 mod outcome;
 mod plan;
+pub mod recording;
 mod tally;
 mod traffic;
 pub mod volume;
