@@ -6,6 +6,7 @@ mod authorization;
 mod bad_input;
 mod callers;
 mod cli;
+mod console;
 mod dns_steering;
 mod dynamo;
 mod dynamo_down;

@@ -1,11 +1,13 @@
 //! The admin door: what operators, probes and Prometheus ask.
 //!
-//! It listens on loopback unless told otherwise, because whoever reaches it can make keys.
+//! It listens on loopback unless told otherwise. Who may do what there, `guard` says.
 
 mod audited;
 mod bulk;
 mod config;
+mod console;
 mod drain;
+mod guard;
 mod health;
 mod keys;
 mod limits;
@@ -26,7 +28,8 @@ use axum::routing::{MethodRouter, delete, get, post, put};
 use axum::{Extension, Router};
 use tidegate_runtime::Phase;
 
-pub(crate) use status::StatusDocument;
+pub(crate) use metrics::gather;
+pub(crate) use status::{StatusDocument, status};
 
 use crate::audit::Action;
 use crate::services::Services;
@@ -52,7 +55,13 @@ pub(crate) fn serve(
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(metrics::metrics))
-        .route("/status", get(status::status))
+        .route("/status", get(status::show))
+        .route("/world", get(console::world))
+        .route("/", get(console::home))
+        .route("/console", get(console::home))
+        .route("/console/", get(console::page))
+        .route("/console/events", get(console::events))
+        .route("/console/{file}", get(console::file))
         .route("/keys", get(keys::list).post(keys::create))
         .route("/keys/export", get(bulk::export))
         .route("/keys/import", post(bulk::import))
@@ -88,6 +97,7 @@ pub(crate) fn serve(
         .route("/lab/links", get(links::show))
         .fallback(async || problem(StatusCode::NOT_FOUND, "there is nothing here"))
         .layer(DefaultBodyLimit::max(BODY_MAX))
+        .layer(from_fn_with_state(Arc::clone(&services), guard::guarded))
         .with_state(services);
     Ok(async move {
         let router = router.into_make_service_with_connect_info::<SocketAddr>();

@@ -37,6 +37,8 @@ use crate::place::{Place, listed_nodes, own_region};
 use crate::relays::{follow, peers, relays};
 use crate::services::Services;
 use crate::tables::{Known, live};
+use crate::topology::Topology;
+use crate::watch::{Watch, watch_forever};
 use crate::zone::{serve_zone, steer_zone};
 
 /// Threads of the control plane: gossip goes on while one of them scrapes.
@@ -156,6 +158,9 @@ pub(crate) fn start(options: Options) -> Result<Running, String> {
         doors: door_settings,
         links: links.clone(),
         heartbeats: (0..place.workers).map(|_| Arc::default()).collect(),
+        topology: ArcSwap::from_pointee(Topology::of(&loaded)),
+        watch: Watch::default(),
+        admin_token: data.admin_token()?,
         reloading: tokio::sync::Mutex::default(),
         shared,
         options,
@@ -214,6 +219,7 @@ pub(crate) fn start(options: Options) -> Result<Running, String> {
         tasks.spawn("self-check", check_forever(Arc::clone(&services), interval));
         tasks.spawn("zone", steer_zone(Arc::clone(&services)));
         tasks.spawn("load", report_load(Arc::clone(&services)));
+        tasks.spawn("watch", watch_forever(Arc::clone(&services)));
         if services.shared.relays.is_some() {
             tasks.spawn("relays", follow(Arc::clone(&services)));
         }

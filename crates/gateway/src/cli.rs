@@ -6,6 +6,7 @@ mod client;
 mod down;
 mod drain;
 mod exabgp_bridge;
+mod graph;
 mod keys;
 mod lab;
 mod limits;
@@ -15,6 +16,7 @@ mod sheet;
 mod sim;
 mod status;
 mod steer;
+mod top;
 mod up;
 mod watchdog;
 mod which;
@@ -48,6 +50,8 @@ enum Command {
     Down(down::Args),
     /// Show every region and node, as one node sees them.
     Status(status::Args),
+    /// Show live what goes on, as one node sees it: what its console shows.
+    Top(top::Args),
     /// Take a node or a region out of service without losing a request.
     Drain(drain::Args),
     /// Bring it back.
@@ -58,6 +62,8 @@ enum Command {
     Watchdog(watchdog::Args),
     /// The process that ExaBGP starts, so that a node can speak to it.
     ExabgpBridge(exabgp_bridge::Args),
+    /// Draw who leads to whom: clients, regions, phases, routes, services, stores.
+    Graph(graph::Args),
     /// Check a configuration and report every problem.
     Check(check::Args),
     /// Start one node.
@@ -80,11 +86,13 @@ impl Cli {
             Command::Up(args) => up::run(args),
             Command::Down(args) => down::run(&args),
             Command::Status(args) => status::run(&args),
+            Command::Top(args) => top::run(&args),
             Command::Drain(args) => drain::run(&args),
             Command::Undrain(args) => drain::back(&args),
             Command::Steer(args) => steer::run(&args),
             Command::Watchdog(args) => watchdog::run(&args),
             Command::ExabgpBridge(args) => exabgp_bridge::run(&args),
+            Command::Graph(args) => graph::run(&args),
             Command::Check(args) => check::run(&args),
             Command::Run(args) => run::run(args),
             Command::Keys(args) => keys::run(args),

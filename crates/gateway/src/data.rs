@@ -4,6 +4,7 @@
 //! data/
 //!   certs/     ca.pem, one certificate and key for each node, and for hosts
 //!   secrets/   pepper: what stored digests of keys depend on; the same on every node
+//!              admin-token: what the admin door wants from browsers and other machines
 //!   nodes/REGION.NODE/
 //!     epoch       which life this is
 //!     keys.redb   the embedded key store
@@ -20,6 +21,10 @@ use tidegate_keystore::Embedded;
 use tidegate_model::{Epoch, NodeId, Wall};
 
 use crate::quotas::Quotas;
+
+/// Where the admin door's token is, and how long it is at least.
+pub(crate) const ADMIN_TOKEN: &str = "secrets/admin-token";
+const ADMIN_TOKEN_MIN: usize = 16;
 
 /// A data folder.
 #[derive(Clone, Debug)]
@@ -78,6 +83,33 @@ impl DataFolder {
         write_secret(&path, &hex)
             .map_err(|error| format!("{} cannot be written: {error}", path.display()))?;
         Ok(Some(path))
+    }
+
+    /// What the admin door wants from browsers and from other machines. Made if there is none.
+    pub(crate) fn admin_token(&self) -> Result<String, String> {
+        let path = self.root.join(ADMIN_TOKEN);
+        let failed = |error: io::Error| format!("{} cannot be used: {error}", path.display());
+        if !path.exists() {
+            make_folder(path.parent().unwrap_or(&self.root))?;
+            let mut bytes = [0; 24];
+            tidegate_runtime::fill(&mut bytes);
+            let hex: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
+            match write_secret(&path, &hex) {
+                // Another node of this folder was faster.
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                    return Err(failed(error));
+                }
+                _ => {}
+            }
+        }
+        let token = fs::read_to_string(&path).map_err(failed)?.trim().to_owned();
+        if token.len() < ADMIN_TOKEN_MIN {
+            let path = path.display();
+            return Err(format!(
+                "{path} holds less than {ADMIN_TOKEN_MIN} characters"
+            ));
+        }
+        Ok(token)
     }
 
     pub(crate) fn pepper(&self) -> Result<Pepper, String> {

@@ -29,6 +29,8 @@ mod shutdown;
 mod store;
 mod systemd;
 mod tables;
+mod topology;
+mod watch;
 mod zone;
 
 use std::process::ExitCode;

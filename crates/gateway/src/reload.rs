@@ -18,6 +18,7 @@ use crate::place::{Place, listed_nodes};
 use crate::services::Services;
 use crate::store::store;
 use crate::tables::{Known, live};
+use crate::topology::Topology;
 
 /// What came of a reload.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -90,6 +91,7 @@ async fn try_reload(services: &Arc<Services>) -> Result<Reloaded, String> {
     inherit(&fresh.snapshot.pools, &shared.live.load().snapshot.pools);
     let probes = Probes::start(&fresh.snapshot.pools, &shared.dns, services.clock);
     shared.live.store(Arc::new(fresh));
+    services.topology.store(Arc::new(Topology::of(&loaded)));
     *services
         .probes
         .lock()

@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
+use arc_swap::ArcSwap;
+
 use tidegate_anycast::{Condition, Vip};
 use tidegate_cluster::Node;
 use tidegate_config::DrainSpec;
@@ -17,6 +19,8 @@ use crate::audit::Audit;
 use crate::key_tail::TailState;
 use crate::keys::Keys;
 use crate::options::Options;
+use crate::topology::Topology;
+use crate::watch::Watch;
 
 /// What the control plane of a node shares.
 #[derive(Debug)]
@@ -48,6 +52,12 @@ pub(crate) struct Services {
     pub(crate) links: Option<Arc<Links>>,
     /// Each core counts up while it runs.
     pub(crate) heartbeats: Vec<Arc<Cell>>,
+    /// What stands where, as the configuration says.
+    pub(crate) topology: ArcSwap<Topology>,
+    /// Who listens to what goes on here.
+    pub(crate) watch: Watch,
+    /// What the admin door wants from browsers, and from other machines.
+    pub(crate) admin_token: String,
     /// One reload at a time.
     pub(crate) reloading: tokio::sync::Mutex<()>,
 }

@@ -88,6 +88,11 @@ catalog! {
     LIMIT_EVICTED = Counter "tidegate_limit_evicted" [];
     /// Subjects whose counts are known.
     LIMIT_SUBJECTS = Gauge "tidegate_limit_subjects" ["state"];
+    /// Requests asked for a second by the subjects that are in demand most, by their hash: at most
+    /// ten at a time.
+    LIMIT_HOTTEST_ASKED = Gauge "tidegate_limit_hottest_asked" ["limit", "subject"];
+    /// The part of its amount that such a subject has taken.
+    LIMIT_HOTTEST_TAKEN = Gauge "tidegate_limit_hottest_taken" ["limit", "subject"];
     /// Subjects for which there is room.
     LIMIT_SUBJECTS_MAX = Gauge "tidegate_limit_subjects_max" [];
     /// How old the youngest word from another region is.
@@ -174,6 +179,8 @@ catalog! {
     LEDGER_ENTRIES = Gauge "tidegate_ledger_entries" [];
     /// Nodes known, by region and whether they are taken for alive.
     NODES = Gauge "tidegate_nodes" ["region", "alive"];
+    /// Where a region is, in degrees; always 1, the place is in the labels.
+    REGION_PLACE = Gauge "tidegate_region_place" ["region", "latitude", "longitude"];
     /// Whether a region is announced, as routing tells: 1 or 0.
     REGION_ANNOUNCED = Gauge "tidegate_region_announced" ["region"];
     /// Whether this node is announced: 1 or 0.
@@ -212,6 +219,10 @@ catalog! {
     RELOADS = Counter "tidegate_config_reloads" ["result"];
     /// The configuration that is running; always 1, the generation is the label.
     CONFIG = Gauge "tidegate_config_info" ["generation"];
+    /// Who listens to the console's events, and how many may.
+    CONSOLE_LISTENERS = Gauge "tidegate_console_listeners" ["state"];
+    /// Listeners to the console's events who were turned away because as many listened as may.
+    CONSOLE_TURNED_AWAY = Counter "tidegate_console_turned_away" [];
     /// Series that were left out of this scrape because a metric had too many.
     SERIES_DROPPED = Gauge "tidegate_scrape_series_dropped" [];
     /// When the process started, in seconds since the Unix epoch.

@@ -1,5 +1,7 @@
 //! Samples of one moment, as OpenMetrics text.
 
+mod read;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Mutex;

@@ -39,6 +39,7 @@ pub(crate) fn run(root: &Path, args: &Args) -> Result<bool, String> {
             tools::EXABGP,
             tools::GOBGP,
             tools::DIG,
+            tools::CHROMIUM,
         ])?;
     }
     tools::ensure(&[tools::BIRD])?;
@@ -84,7 +85,7 @@ fn from_outside(root: &Path, tally: &mut Tally) -> Result<(), String> {
         std::fs::remove_file(&figures).map_err(|error| error.to_string())?;
     }
     let python = tools::ensure_python(root)?;
-    let provider = tools::ensure_provider(root)?;
+    let provider = tools::ensure_node(root)?;
     let e2e = |threads: &str| {
         let test = [
             "test",

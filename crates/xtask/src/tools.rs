@@ -99,18 +99,25 @@ pub(crate) const CC: Tool = Tool {
     why: "builds the cryptography of aws-lc, which is C and assembler",
 };
 
-/// Node.js, which runs [`PROVIDER`].
+/// Node.js, which runs [`NODE_PACKAGES`].
 pub(crate) const NODE: Tool = Tool {
     program: "node",
     package: "nodejs",
-    why: "runs the OpenID provider",
+    why: "runs the OpenID provider, and drives the browser",
 };
 
-/// To install [`PROVIDER`] with.
+/// To install [`NODE_PACKAGES`] with.
 pub(crate) const NPM: Tool = Tool {
     program: "npm",
     package: "npm",
     why: "installs the OpenID provider",
+};
+
+/// A browser.
+pub(crate) const CHROMIUM: Tool = Tool {
+    program: "chromium",
+    package: "chromium",
+    why: "a browser that is not ours, for the console",
 };
 
 /// Python, to install [`PYTHON_PACKAGES`] with.
@@ -158,26 +165,28 @@ pub(crate) fn ensure_python(root: &Path) -> Result<PathBuf, String> {
     Ok(venv)
 }
 
-/// The OpenID provider that tests of logins run against, as npm names it. It wants Node.js 20.
-const PROVIDER: &str = "oidc-provider@9.13.3";
+/// What tests need of Node.js 20, as npm names it: an OpenID provider for logins, and what drives a
+/// browser.
+const NODE_PACKAGES: [&str; 2] = ["oidc-provider@9.13.3", "playwright-core@1.65.1"];
 
-/// Sees that the OpenID provider is there, in a folder of its own under `target`. Returns that
-/// folder, which tests find in `TIDEGATE_TEST_NODE`.
-pub(crate) fn ensure_provider(root: &Path) -> Result<PathBuf, String> {
+/// Sees that these are there, in a folder of their own under `target`. Returns that folder, which
+/// tests find in `TIDEGATE_TEST_NODE`.
+pub(crate) fn ensure_node(root: &Path) -> Result<PathBuf, String> {
     ensure(&[NODE, NPM])?;
     let folder = root.join("target/test-node");
     let mark = folder.join("installed");
-    if std::fs::read_to_string(&mark).is_ok_and(|text| text == PROVIDER) {
+    let wanted = NODE_PACKAGES.join(" ");
+    if std::fs::read_to_string(&mark).is_ok_and(|text| text == wanted) {
         return Ok(folder);
     }
-    println!("Installing: {PROVIDER} into {}", folder.display());
+    println!("Installing: {wanted} into {}", folder.display());
     std::fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
     let mut npm = Command::new("npm");
     npm.args(["install", "--no-fund", "--no-audit", "--loglevel", "error"]);
-    if !show(npm.arg("--prefix").arg(&folder).arg(PROVIDER))? {
-        return Err(format!("this did not work: npm install {PROVIDER}"));
+    if !show(npm.arg("--prefix").arg(&folder).args(NODE_PACKAGES))? {
+        return Err(format!("this did not work: npm install {wanted}"));
     }
-    std::fs::write(&mark, PROVIDER).map_err(|error| error.to_string())?;
+    std::fs::write(&mark, wanted).map_err(|error| error.to_string())?;
     Ok(folder)
 }
 

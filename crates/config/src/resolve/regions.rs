@@ -293,7 +293,7 @@ fn check_reachable(name: &str, node: &NodeSpec, source: &Source, problems: &mut 
         );
         problems.push(
             problem
-                .hint("whoever reaches it can make and revoke keys; keep it on 127.0.0.1")
+                .hint("others read figures there, and with the token (secrets/admin-token), which nothing encrypts on its way, they rule the node")
                 .warning(),
         );
     }

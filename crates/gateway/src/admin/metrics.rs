@@ -4,25 +4,38 @@ use axum::extract::State;
 use axum::http::header::CONTENT_TYPE as CONTENT_TYPE_HEADER;
 use axum::response::{IntoResponse, Response};
 use tidegate_cluster::ClusterStatus;
-use tidegate_limit::Judged;
+use tidegate_limit::{Judged, TopBy};
 use tidegate_telemetry::{CONTENT_TYPE, Scrape, catalog};
 use tidegate_zone::Outcome;
 
 use super::Shared;
+use crate::limits::by_id;
 use crate::services::Services;
+use crate::watch::LISTENERS_MAX;
+
+/// Subjects that are told of.
+const HOTTEST: usize = 10;
 
 pub(super) async fn metrics(State(services): State<Shared>) -> Response {
+    let scrape = gather(&services).await;
+    ([(CONTENT_TYPE_HEADER, CONTENT_TYPE)], scrape.text()).into_response()
+}
+
+/// All that was counted and is.
+pub(crate) async fn gather(services: &Services) -> Scrape {
     let mut scrape = Scrape::default();
     services.metrics.scrape(&mut scrape);
     if let Some(status) = services.cluster.look(tidegate_cluster::Node::status).await {
-        add_cluster(&mut scrape, &services, &status);
+        add_cluster(&mut scrape, services, &status);
     }
-    add_anycast(&mut scrape, &services);
-    add_zone(&mut scrape, &services);
-    add_judged(&mut scrape, &services).await;
-    add_tables(&mut scrape, &services);
+    add_anycast(&mut scrape, services);
+    add_zone(&mut scrape, services);
+    add_judged(&mut scrape, services).await;
+    add_tables(&mut scrape, services);
+    add_hottest(&mut scrape, services).await;
+    add_console(&mut scrape, services);
     add_process(&mut scrape, services.started.unix_micros());
-    ([(CONTENT_TYPE_HEADER, CONTENT_TYPE)], scrape.text()).into_response()
+    scrape
 }
 
 fn flag(on: bool) -> f64 {
@@ -97,6 +110,40 @@ fn add_anycast(scrape: &mut Scrape, services: &Services) {
     scrape.gauge(&catalog::ANYCAST_FOLLOWS, &[], follows);
     scrape.counter(&catalog::ANYCAST_FAILURES, &[], condition.failures());
     scrape.counter(&catalog::ANYCAST_CORRECTIONS, &[], condition.corrections());
+}
+
+/// The hottest subjects, and where regions are.
+async fn add_hottest(scrape: &mut Scrape, services: &Services) {
+    let topology = services.topology.load();
+    for place in &topology.places {
+        let (latitude, longitude) = (place.latitude.to_string(), place.longitude.to_string());
+        let labels = [place.region.as_str(), &latitude, &longitude];
+        scrape.gauge(&catalog::REGION_PLACE, &labels, 1.0);
+    }
+    let look =
+        |node: &tidegate_cluster::Node, now| node.counters().top(None, TopBy::Asked, HOTTEST, now);
+    let Some(top) = services.cluster.look(look).await else {
+        return;
+    };
+    let live = services.shared.live.load();
+    for (id, view) in top.rows {
+        let Some(limit) = by_id(&live.snapshot, id) else {
+            continue;
+        };
+        let subject = view.subject.to_string();
+        let labels = [&*limit.name, subject.as_str()];
+        scrape.gauge(&catalog::LIMIT_HOTTEST_ASKED, &labels, view.asked_per_s);
+        scrape.gauge(&catalog::LIMIT_HOTTEST_TAKEN, &labels, view.full);
+    }
+}
+
+/// Who listens to the console.
+fn add_console(scrape: &mut Scrape, services: &Services) {
+    let (listeners, turned_away) = services.watch.counts();
+    for (state, count) in [("now", listeners), ("max", LISTENERS_MAX)] {
+        scrape.gauge(&catalog::CONSOLE_LISTENERS, &[state], count as f64);
+    }
+    scrape.counter(&catalog::CONSOLE_TURNED_AWAY, &[], turned_away);
 }
 
 /// What became of questions to the DNS zone.

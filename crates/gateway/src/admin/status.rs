@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use tidegate_runtime::Phase;
 
 use super::{Shared, problem};
+use crate::services::Services;
 
 /// What `/status` answers with.
 #[derive(Debug, Serialize, Deserialize)]
@@ -23,13 +24,22 @@ pub(crate) struct StatusDocument {
     pub(crate) cluster: tidegate_cluster::ClusterStatus,
 }
 
-pub(super) async fn status(State(services): State<Shared>) -> Response {
-    let Some(cluster) = services.cluster.look(tidegate_cluster::Node::status).await else {
-        return problem(
+pub(super) async fn show(State(services): State<Shared>) -> Response {
+    match status(&services).await {
+        Some(document) => Json(document).into_response(),
+        None => problem(
             StatusCode::SERVICE_UNAVAILABLE,
             "the control plane has stopped",
-        );
-    };
+        ),
+    }
+}
+
+/// How it is here; nothing once the control plane has stopped.
+pub(crate) async fn status(services: &Services) -> Option<StatusDocument> {
+    let cluster = services
+        .cluster
+        .look(tidegate_cluster::Node::status)
+        .await?;
     let now = services.clock.now().wall;
     let phase = match services.stop.watch().phase() {
         Phase::Running => "running",
@@ -37,7 +47,7 @@ pub(super) async fn status(State(services): State<Shared>) -> Response {
         Phase::Closing => "closing",
         Phase::Ended => "ended",
     };
-    Json(StatusDocument {
+    Some(StatusDocument {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         uptime_secs: now.unix_secs().saturating_sub(services.started.unix_secs()),
         phase: phase.to_owned(),
@@ -45,5 +55,4 @@ pub(super) async fn status(State(services): State<Shared>) -> Response {
         anycast_trouble: services.anycast.trouble(),
         cluster,
     })
-    .into_response()
 }

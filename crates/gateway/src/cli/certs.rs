@@ -61,7 +61,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
     if !issued.made.is_empty() {
         let folder = data.display();
         anstream::println!(
-            "Each node needs {folder}/certs/ca.pem, its own certificate and key, and {folder}/secrets/pepper. \
+            "Each node needs {folder}/certs/ca.pem, its own certificate and key, and {folder}/secrets. \
              Keep {folder}/certs/ca-key.pem away from nodes."
         );
     }
@@ -78,5 +78,7 @@ pub(crate) fn init(
     let folder = DataFolder::new(data.to_owned());
     let issued = init_certs(&folder.certs(), nodes, hosts, Clock::start().now().wall)
         .map_err(|error| error.to_string())?;
-    Ok((issued, folder.init_pepper()?))
+    let pepper = folder.init_pepper()?;
+    folder.admin_token()?;
+    Ok((issued, pepper))
 }

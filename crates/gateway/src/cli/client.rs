@@ -13,6 +13,8 @@ use serde::de::DeserializeOwned;
 use tidegate_lab::State;
 use tokio::net::TcpStream;
 
+use crate::data::ADMIN_TOKEN;
+
 /// Until a node has answered.
 const TIMEOUT: Duration = Duration::from_secs(15);
 /// Until a node has written all it has.
@@ -100,7 +102,8 @@ impl Target {
         let doors = self.doors();
         let mut last = String::new();
         for addr in &doors {
-            match ask_at(*addr, timeout, method.clone(), path, body.clone()).await {
+            let token = token(&self.data);
+            match ask_at(*addr, timeout, method.clone(), path, body.clone(), token).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => last = format!("no node answers at {addr}: {error}"),
             }
@@ -119,14 +122,26 @@ pub(crate) fn world(data: &Path) -> Option<State> {
     State::read(data).filter(State::runs)
 }
 
-/// Asks the admin door at `addr`.
-pub(crate) async fn ask(
+/// What the admin door of another machine wants, if the data folder has it.
+fn token(data: &Path) -> Option<String> {
+    let token = std::fs::read_to_string(data.join(ADMIN_TOKEN)).ok()?;
+    Some(token.trim().to_owned())
+}
+
+/// Reads at the admin door at `addr` what anyone may read.
+pub(crate) async fn ask(addr: SocketAddr, path: &str) -> Result<Answer, String> {
+    ask_at(addr, TIMEOUT, Method::GET, path, None, None).await
+}
+
+/// Gives an order to the admin door at `addr`, with the token of a data folder.
+pub(crate) async fn order(
     addr: SocketAddr,
     method: Method,
     path: &str,
     body: Option<String>,
+    data: &Path,
 ) -> Result<Answer, String> {
-    ask_at(addr, TIMEOUT, method, path, body).await
+    ask_at(addr, TIMEOUT, method, path, body, token(data)).await
 }
 
 async fn ask_at(
@@ -135,6 +150,7 @@ async fn ask_at(
     method: Method,
     path: &str,
     body: Option<String>,
+    token: Option<String>,
 ) -> Result<Answer, String> {
     let exchange = async {
         let stream = TcpStream::connect(addr)
@@ -144,11 +160,15 @@ async fn ask_at(
             .await
             .map_err(|error| error.to_string())?;
         tokio::spawn(conn);
-        let request = Request::builder()
+        let mut request = Request::builder()
             .method(method)
             .uri(path)
             .header("host", addr.to_string())
-            .header("content-type", "application/json")
+            .header("content-type", "application/json");
+        if let Some(token) = token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        let request = request
             .body(Full::<Bytes>::from(body.unwrap_or_default()))
             .map_err(|error| error.to_string())?;
         let response = sender

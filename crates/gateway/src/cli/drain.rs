@@ -36,7 +36,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
     } else {
         "/drain"
     };
-    let well = order(chosen, &Method::PUT, path, done)?;
+    let well = order(chosen, args.which.data(), &Method::PUT, path, done)?;
     if well {
         anstream::println!("`{}` brings it back.", args.which.spelled("undrain"));
     }
@@ -45,7 +45,13 @@ pub(crate) fn run(args: &Args) -> Outcome {
 
 pub(crate) fn back(args: &BackArgs) -> Outcome {
     let done = "is ready again: good checks announce it.";
-    let well = order(args.which.chosen()?, &Method::DELETE, "/drain", done)?;
+    let well = order(
+        args.which.chosen()?,
+        args.which.data(),
+        &Method::DELETE,
+        "/drain",
+        done,
+    )?;
     Ok(code(well))
 }
 
@@ -63,7 +69,7 @@ fn see_that_others_stay(chosen: &[Chosen]) -> Result<(), String> {
         let mut statuses = Vec::new();
         let mut trouble = String::new();
         for node in chosen {
-            match ask(node.admin, Method::GET, "/status", None).await {
+            match ask(node.admin, "/status").await {
                 Ok(answer) => statuses.push(answer.document::<StatusDocument>()?.cluster),
                 Err(error) => trouble = format!("{} does not answer: {error}", node.label),
             }

@@ -12,7 +12,7 @@ use hyper::Method;
 use tidegate_lab::State;
 use tidegate_model::RegionId;
 
-use super::client::{ask, world};
+use super::client::{order as give, world};
 use super::{Outcome, block_on};
 
 #[derive(Debug, clap::Args)]
@@ -126,7 +126,8 @@ async fn set_cut(link: &Link, cut: bool) -> Outcome {
         for region in others {
             let body = serde_json::json!({ "region": region, "cut": cut }).to_string();
             // A dead node needs no telling.
-            if let Ok(answer) = ask(*addr, Method::PUT, "/lab/links", Some(body)).await {
+            if let Ok(answer) = give(*addr, Method::PUT, "/lab/links", Some(body), &link.data).await
+            {
                 answer.good()?;
                 told += 1;
             }

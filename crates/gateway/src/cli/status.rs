@@ -130,7 +130,7 @@ pub(crate) fn age(ms: u64) -> String {
     }
 }
 
-fn footer(status: &StatusDocument) -> String {
+pub(crate) fn footer(status: &StatusDocument) -> String {
     let cluster = &status.cluster;
     let mut lines = vec![format!(
         "\nAs {} sees it, up for {} s: {}; subjects of limits known: {} (in demand: {}), keys cached: {}.",

@@ -33,6 +33,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
         Command::Hold => {
             let well = order(
                 args.which.chosen()?,
+                args.which.data(),
                 &Method::PUT,
                 hold,
                 "is held as it is.",
@@ -43,7 +44,8 @@ pub(crate) fn run(args: &Args) -> Outcome {
         }
         Command::Release => {
             let done = "is released: checks decide again.";
-            order(args.which.chosen()?, &Method::DELETE, hold, done)?
+            let (chosen, data) = (args.which.chosen()?, args.which.data());
+            order(chosen, data, &Method::DELETE, hold, done)?
         }
     };
     Ok(code(well))
@@ -54,7 +56,7 @@ fn explain(chosen: &[Chosen]) -> Result<bool, String> {
     block_on(async {
         let mut all_answer = true;
         for node in chosen {
-            match ask(node.admin, Method::GET, "/status", None).await {
+            match ask(node.admin, "/status").await {
                 Ok(answer) => print(&answer.document()?),
                 Err(error) => {
                     all_answer = false;

@@ -6,7 +6,7 @@ mod stage;
 
 use std::fs;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use tidegate_model::{NodeId, Period};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
-use super::client::ask;
+use super::client::order;
 use super::live::{EVERY, Live};
 use super::sheet::spelled;
 use super::{Outcome, block_on, certs, down};
@@ -177,7 +177,7 @@ async fn hold(args: Args, loaded: Loaded) -> Outcome {
         () = signals.stop() => Err("stopped while starting".to_owned()),
     };
     let key = match started {
-        Ok(()) => demo_key(crew.admins()).await,
+        Ok(()) => demo_key(crew.admins(), &args.data).await,
         Err(error) => Err(error),
     };
     let key = match key {
@@ -243,10 +243,13 @@ impl Signals {
     }
 }
 
-async fn demo_key(mut admins: impl Iterator<Item = SocketAddr>) -> Result<String, String> {
+async fn demo_key(
+    mut admins: impl Iterator<Item = SocketAddr>,
+    data: &Path,
+) -> Result<String, String> {
     let admin = admins.next().ok_or("there is no node")?;
     let wish = serde_json::json!({ "consumer": "demo" }).to_string();
-    let document: serde_json::Value = ask(admin, Method::POST, "/keys", Some(wish))
+    let document: serde_json::Value = order(admin, Method::POST, "/keys", Some(wish), data)
         .await?
         .document()?;
     document["key"]

@@ -12,7 +12,6 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use hyper::Method;
 use tidegate_config::AnycastSpec;
 use tidegate_runtime::Clock;
 use tidegate_telemetry::{LogFormat, init_log};
@@ -101,7 +100,7 @@ impl Watchdog {
             if slept > ASK + LATE {
                 self.was_late(slept);
             }
-            let asked = ask(self.admin, Method::GET, "/healthz", None);
+            let asked = ask(self.admin, "/healthz");
             let answer = tokio::time::timeout(self.patience, asked).await;
             let took = self.clock.mono().since(begun);
             if matches!(answer, Ok(Ok(answer)) if answer.status.is_success()) {

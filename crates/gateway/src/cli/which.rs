@@ -7,7 +7,7 @@ use hyper::Method;
 use tidegate_model::{NodeId, RegionId};
 
 use super::block_on;
-use super::client::{Target, ask, world};
+use super::client::{Target, order as give, world};
 use super::sheet::spelled;
 
 #[derive(Debug, clap::Args)]
@@ -70,6 +70,11 @@ impl Which {
         }
     }
 
+    /// The data folder, where the admin door's token is.
+    pub(super) fn data(&self) -> &Path {
+        &self.target.data
+    }
+
     fn world(&self) -> Result<Vec<(NodeId, SocketAddr)>, String> {
         let state =
             world(&self.target.data).ok_or("no world runs here: name a node with --admin")?;
@@ -107,6 +112,7 @@ fn door(admin: SocketAddr) -> Chosen {
 /// Gives an order to all at once and says of each what came of it. Whether all did it.
 pub(super) fn order(
     chosen: Vec<Chosen>,
+    data: &Path,
     method: &Method,
     path: &'static str,
     done: &str,
@@ -114,9 +120,9 @@ pub(super) fn order(
     block_on(async {
         // All at once: drained one after the other, each would send its clients to the next.
         let asking = chosen.into_iter().map(|node| {
-            let method = method.clone();
+            let (method, data) = (method.clone(), data.to_owned());
             tokio::spawn(async move {
-                let asked = async { ask(node.admin, method, path, None).await?.good() };
+                let asked = async { give(node.admin, method, path, None, &data).await?.good() };
                 (asked.await, node.label)
             })
         });

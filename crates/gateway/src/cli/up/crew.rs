@@ -6,7 +6,6 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use hyper::Method;
 use tidegate_lab::internet::Spaces;
 use tidegate_lab::{Child, Member, Process, State};
 use tidegate_model::{NodeId, RegionId};
@@ -255,6 +254,11 @@ impl Crew {
     }
 
     /// The admin door of a node.
+    /// The world's data folder.
+    pub(super) fn data(&self) -> &Path {
+        &self.data
+    }
+
     pub(super) fn admin(&self, node: &NodeId) -> Option<SocketAddr> {
         self.cast.admins.get(node).copied()
     }
@@ -262,7 +266,7 @@ impl Crew {
     /// The world as the first node that answers sees it.
     pub(super) async fn status(&self) -> Option<StatusDocument> {
         for addr in self.cast.admins.values() {
-            let asked = tokio::time::timeout(EVERY, ask(*addr, Method::GET, "/status", None)).await;
+            let asked = tokio::time::timeout(EVERY, ask(*addr, "/status")).await;
             if let Ok(Ok(answer)) = asked
                 && let Ok(status) = answer.document()
             {
@@ -332,7 +336,7 @@ impl Crew {
 
 /// Whether a node is ready and announced.
 async fn is_announced(admin: SocketAddr) -> bool {
-    let Ok(answer) = ask(admin, Method::GET, "/status", None).await else {
+    let Ok(answer) = ask(admin, "/status").await else {
         return false;
     };
     let Ok(status) = answer.document::<StatusDocument>() else {

@@ -9,7 +9,7 @@ use tidegate_lab::timeline::{Log, Mark, now_us};
 use tidegate_model::Period;
 use tokio::time::Instant;
 
-use super::super::client::ask;
+use super::super::client::order;
 use super::crew::Crew;
 
 /// Faults at a time.
@@ -216,8 +216,9 @@ async fn perform(actions: Vec<Action>, crew: &mut Crew) -> Result<(), String> {
             Action::Drain(node, drained) => {
                 if let Some(admin) = crew.admin(&node) {
                     let method = if drained { Method::PUT } else { Method::DELETE };
+                    let data = crew.data().to_owned();
                     drains.push(tokio::spawn(async move {
-                        ask(admin, method, "/drain", None).await?.good()
+                        order(admin, method, "/drain", None, &data).await?.good()
                     }));
                 }
                 Ok(())
