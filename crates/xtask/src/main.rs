@@ -1,8 +1,10 @@
-//! Chores: `cargo xtask test`, `tidy`, `accuracy`, `sync-volume`, `failover` and `bench`.
+//! Chores: `cargo xtask test`, `tidy`, `accuracy`, `sync-volume`, `dashboards`,
+//! `failover` and `bench`.
 
 mod accuracy;
 mod bench;
 mod command;
+mod dashboards;
 mod failover;
 mod sync_volume;
 mod test;
@@ -23,6 +25,8 @@ enum Chore {
     Tidy,
     /// Measure how far limits are off, on traffic of every kind, in a simulated world.
     Accuracy(accuracy::Args),
+    /// Write Grafana's dashboards anew, from code.
+    Dashboards(dashboards::Args),
     /// Measure how long failover takes through real routers.
     Failover(failover::Args),
     /// Measure how many bytes limits cost between nodes, in a simulated world with a million keys.
@@ -36,6 +40,7 @@ fn main() -> ExitCode {
         Chore::Test(args) => test::run(&root(), &args),
         Chore::Tidy => tidy::run(&root()),
         Chore::Accuracy(args) => accuracy::run(&root(), &args),
+        Chore::Dashboards(args) => dashboards::run(&root(), &args),
         Chore::Failover(args) => failover::run(&root(), &args),
         Chore::SyncVolume(args) => sync_volume::run(&root(), &args),
         Chore::Bench(args) => bench::run(&root(), &args),

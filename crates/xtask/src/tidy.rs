@@ -1,6 +1,7 @@
 //! `cargo xtask tidy`: the rules of the house that the compiler does not know.
 
 mod arrows;
+mod deploy;
 mod files;
 mod keys;
 mod links;
@@ -45,5 +46,10 @@ pub(crate) fn run(root: &Path) -> Result<bool, String> {
         }
     }
     files::check_pure(root, &mut report)?;
+    let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap_or_default();
+    deploy::check(&paths, read, &mut report);
+    for problem in crate::dashboards::problems(root)? {
+        report.error(problem);
+    }
     Ok(report.print(paths.len()))
 }
