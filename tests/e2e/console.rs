@@ -176,6 +176,33 @@ async fn browsers_and_crowds_are_kept_within_bounds() {
         assert_eq!(answer_of(&said), Some(want), "{why}: {said}");
     }
 
+    // The same in a terminal, and as a picture.
+    let top = world.tidegate(&["top", "--once"]);
+    assert_eq!(top.code, 0, "{}", top.err);
+    for word in [
+        "us-east-1",
+        "LIMIT",
+        "per-key",
+        "ROUTE",
+        "limited",
+        "SERVICE",
+        "2 of 2",
+        " LOG",
+    ] {
+        assert!(top.out.contains(word), "{word}: {}", top.out);
+    }
+    for (format, words) in [
+        ("mermaid", ["flowchart LR", "counts, keys, health: "]),
+        ("dot", ["digraph tidegate", "2 of 2 endpoints fit"]),
+        ("svg", ["<svg ", "1 of 1 nodes alive"]),
+    ] {
+        let graph = world.tidegate(&["graph", "--live", "--format", format]);
+        assert_eq!(graph.code, 0, "{}", graph.err);
+        for word in words {
+            assert!(graph.out.contains(word), "{word}: {}", graph.out);
+        }
+    }
+
     let mut crowd = Vec::new();
     let ask = format!("GET /console/events HTTP/1.1\r\nhost: {address}\r\n\r\n");
     for _ in 0..16 {

@@ -7,6 +7,7 @@ mod bad_input;
 mod callers;
 mod cli;
 mod console;
+mod dashboards;
 mod dns_steering;
 mod dynamo;
 mod dynamo_down;

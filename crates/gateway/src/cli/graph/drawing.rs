@@ -86,7 +86,7 @@ impl Drawing {
         let mut drawing = Self {
             title: match world {
                 Some(world) => format!(
-                    "As {} sees it; rates are those of this node",
+                    "As {} sees it; rates of routes are its own",
                     world.status.cluster.node
                 ),
                 None => "As the configuration says".to_owned(),

@@ -184,7 +184,8 @@ fn draw_line(out: &mut String, drawing: &Drawing, line: &Line, areas: &[Area]) {
         // Between regions: a bow on the right side, wider the farther they are.
         (true, true) => {
             let x = (a.x + a.width).max(b.x + b.width);
-            let (y, end) = (a.y + a.height / 2.0, b.y + b.height / 2.0);
+            // Below where requests go out, so that both can be told apart.
+            let (y, end) = (a.y + a.height * 0.75, b.y + b.height * 0.75);
             let bend = 14.0 + (end - y).abs() * 0.3;
             let path = format!(
                 "M{:.1} {y:.1}C{:.1} {y:.1} {:.1} {end:.1} {:.1} {end:.1}",

@@ -31,14 +31,14 @@ pub(super) const LIMITS: Board = Board {
             "Admitted against allowed",
             "short",
             HALF,
-            "In windows that are over and in which more was asked for than allowed.",
+            "In the windows of the last five minutes that are over and in which more was asked for than allowed.",
             &[
                 (
-                    "max by (limit) (tidegate_limit_judged_allowed_total{limit=~\"$limit\"})",
+                    "max by (limit) (increase(tidegate_limit_judged_allowed_total{limit=~\"$limit\"}[5m]))",
                     "{{limit}} allowed",
                 ),
                 (
-                    "max by (limit) (tidegate_limit_judged_allowed_total{limit=~\"$limit\"} + tidegate_limit_judged_over_total - tidegate_limit_judged_under_total)",
+                    "max by (limit) (increase(tidegate_limit_judged_allowed_total{limit=~\"$limit\"}[5m]) + increase(tidegate_limit_judged_over_total[5m]) - increase(tidegate_limit_judged_under_total[5m]))",
                     "{{limit}} admitted",
                 ),
             ],
@@ -48,18 +48,18 @@ pub(super) const LIMITS: Board = Board {
             "Overshoot beside the predicted error",
             "percentunit",
             HALF,
-            "Parts of what was allowed: beyond it, short of it, and what the method says is usual.",
+            "Parts of what was allowed in a quarter of an hour: beyond it, short of it, and what the method says is usual.",
             &[
                 (
-                    "max by (limit) (tidegate_limit_judged_over_total{limit=~\"$limit\"} / (tidegate_limit_judged_allowed_total > 0))",
+                    "max by (limit) (increase(tidegate_limit_judged_over_total{limit=~\"$limit\"}[15m]) / (increase(tidegate_limit_judged_allowed_total[15m]) > 0))",
                     "{{limit}} over",
                 ),
                 (
-                    "max by (limit) (tidegate_limit_judged_under_total{limit=~\"$limit\"} / (tidegate_limit_judged_allowed_total > 0))",
+                    "max by (limit) (increase(tidegate_limit_judged_under_total{limit=~\"$limit\"}[15m]) / (increase(tidegate_limit_judged_allowed_total[15m]) > 0))",
                     "{{limit}} short",
                 ),
                 (
-                    "max by (limit) (tidegate_limit_judged_expected_total{limit=~\"$limit\"} / (tidegate_limit_judged_allowed_total > 0))",
+                    "max by (limit) (increase(tidegate_limit_judged_expected_total{limit=~\"$limit\"}[15m]) / (increase(tidegate_limit_judged_allowed_total[15m]) > 0))",
                     "{{limit}} predicted",
                 ),
             ],
@@ -235,7 +235,7 @@ pub(super) const KEYS: Board = Board {
             HALF,
             "By reason: missing, unknown, revoked, without a right.",
             &[(
-                "sum by (reason) (rate(tidegate_refused_total{home=~\"$home\",reason=~\".*(key|token|credential|unauth|forbidden).*\"}[1m]))",
+                "sum by (reason) (rate(tidegate_refused_total{home=~\"$home\",reason=~\".*(key|token|credential|unauth|forbidden).*\"}[1m])) > 0",
                 "{{reason}}",
             )],
         ),
@@ -338,12 +338,12 @@ pub(super) const MESH: Board = Board {
         ),
         panel(
             States,
-            "Goes by the clocks of others",
+            "Own clock is right",
             "bool_yes_no",
             HALF,
-            "Its machine's own clock is off.",
+            "If not, it goes by the clocks of most nodes.",
             &[(
-                "max by (node) (tidegate_clock_follows_peers{home=~\"$home\"})",
+                "1 - max by (node) (tidegate_clock_follows_peers{home=~\"$home\"})",
                 "{{node}}",
             )],
         ),
