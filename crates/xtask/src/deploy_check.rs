@@ -1,8 +1,8 @@
 //! `cargo xtask deploy-check`: what operators deploy, looked at by the programs that will take it.
 //!
-//! Where a program cannot be had, the nearest thing to it looks: Helm's charts are rendered by Go's
-//! own templates with Sprig (`deploy-check/helm.go`), Terraform's files are parsed as HCL. What names
-//! metrics is checked by `tidy`, and queries run in `tests/e2e/dashboards.rs`.
+//! Where a program cannot be had, the nearest thing to it looks: Helm's charts are rendered by
+//! Go's own templates with Sprig (`deploy-check/helm.go`), Terraform's files are parsed as HCL.
+//! What names metrics is checked by `tidy`, and queries run in `tests/e2e/dashboards.rs`.
 
 use std::path::Path;
 use std::process::Command;
