@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use harness::{Client, Ports, Surfer, World, WorldText};
+use harness::{Client, Ports, Surfer, World, WorldText, tidegate};
 
 /// Windows of a limit end often, so that they are judged; services fall back.
 const WORLD: &str = "\
@@ -235,6 +235,31 @@ async fn every_panel_has_something_to_show() {
         assert_eq!(drawn["blank"], serde_json::json!([]), "{board}");
     }
     stop.store(true, Relaxed);
+}
+
+/// Examples that operators copy are good as they stand.
+#[test]
+fn configurations_of_deploy_are_good() {
+    let good = |folder: &Path| {
+        let checked = tidegate(&["check", &folder.display().to_string()]);
+        assert_eq!(
+            checked.code,
+            0,
+            "{}: {}{}",
+            folder.display(),
+            checked.out,
+            checked.err
+        );
+    };
+    good(&deploy().join("compose/regions"));
+    let world = std::fs::read_to_string(deploy().join("../regions/world.yaml")).expect("readable");
+    for speaker in ["bird", "exabgp", "gobgp"] {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let region = folder.path().join("us-east-1.yaml");
+        std::fs::copy(deploy().join(speaker).join("region.yaml"), &region).expect("copied");
+        std::fs::write(folder.path().join("world.yaml"), &world).expect("writable");
+        good(&region);
+    }
 }
 
 fn unix() -> u64 {
