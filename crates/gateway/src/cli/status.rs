@@ -133,7 +133,7 @@ pub(crate) fn age(ms: u64) -> String {
 pub(crate) fn footer(status: &StatusDocument) -> String {
     let cluster = &status.cluster;
     let mut lines = vec![format!(
-        "\nAs {} sees it, up for {} s: {}; subjects of limits known: {} (in demand: {}), keys cached: {}.",
+        "\nAs {} sees it, up for {} s: {}.\nSubjects of limits known: {} (in demand: {}), keys cached: {}.",
         cluster.node,
         status.uptime_secs,
         cluster.steering,

@@ -66,12 +66,13 @@ fn live(first: &str, ask: impl Fn() -> Result<WorldDocument, String>) -> Outcome
 /// Draws over what was there, as far as the terminal has lines.
 fn draw(text: &str) -> Result<(), String> {
     let lines = lines().unwrap_or(LINES).max(2);
-    let mut frame = String::from("\u{1b}[H");
+    // What is too wide is cut, so that each line takes one.
+    let mut frame = String::from("\u{1b}[?7l\u{1b}[H");
     for line in text.lines().take(lines - 1) {
         frame.push_str(line);
         frame.push_str("\u{1b}[K\n");
     }
-    frame.push_str("\u{1b}[J");
+    frame.push_str("\u{1b}[J\u{1b}[?7h");
     let mut out = anstream::stdout();
     let drawn = out.write_all(frame.as_bytes()).and_then(|()| out.flush());
     drawn.map_err(|error| format!("the terminal is gone: {error}"))
@@ -183,7 +184,10 @@ fn routes(world: &WorldDocument) -> Table {
         let within =
             |ms: Option<f64>| ms.map_or_else(|| "-".to_owned(), |ms| format!("<= {ms} ms"));
         table.add_row([
-            rates.route.clone(),
+            match rates.route.as_str() {
+                "-" => "(none)".to_owned(),
+                name => name.to_owned(),
+            },
             known
                 .map(|route| route.upstream.clone())
                 .unwrap_or_default(),
