@@ -11,11 +11,13 @@
 pub mod accuracy;
 mod check;
 mod clients;
+pub mod figures;
 mod internet;
 mod network;
 mod outcome;
 mod plan;
 pub mod recording;
+pub mod report;
 mod tally;
 mod traffic;
 pub mod volume;
