@@ -83,6 +83,8 @@ struct Standing {
     since: Mono,
     /// Whether it is announced as the second choice.
     reduced: bool,
+    /// Whether that is because it fails its checks.
+    ailing: bool,
     /// When a node of the same region was seen to leave.
     mate_left: Option<Mono>,
     mates_announced: usize,
@@ -124,6 +126,7 @@ impl Controller {
                 state: State::Starting,
                 since: now.mono,
                 reduced: false,
+                ailing: false,
                 mate_left: None,
                 mates_announced: 0,
             },
@@ -292,15 +295,38 @@ impl Controller {
             self.vetoed = match self.stopped() {
                 Some(veto) => Some(veto),
                 None if total => self.scene(now.mono).must_stay(),
-                None => self.could_wait(true, now),
+                None => self.step_back(now),
             };
-            if self.vetoed.is_none() {
+            if self.vetoed.is_none() && (total || self.has_stepped_back(now.mono)) {
                 self.withdraw(total, now.mono);
             }
         } else {
             self.permits.end();
             self.ramp_up(now.mono);
         }
+    }
+
+    /// A node that still serves something becomes the second choice before it withdraws: at once if
+    /// nodes of its own region take over, else when a withdrawal is allowed. Returns what forbids
+    /// that.
+    fn step_back(&mut self, now: Now) -> Option<Veto> {
+        let veto = self.could_wait(true, now);
+        let may = veto.is_none() || self.scene(now.mono).mates_take_over();
+        if may && !self.standing.ailing && !self.spec.ramp.get().is_zero() {
+            self.standing.reduced = true;
+            self.penalty
+                .add(self.spec.penalty_half_life.get(), now.mono);
+            let trouble = self.trouble().unwrap_or_default().to_owned();
+            self.become_(State::Announced, Reason::Ailing(trouble), now.mono);
+        }
+        veto
+    }
+
+    /// Whether it has been the second choice for long enough to see what that does. Without a ramp
+    /// there is no second choice.
+    fn has_stepped_back(&self, now: Mono) -> bool {
+        let long = now.since(self.standing.since) >= STEP;
+        self.spec.ramp.get().is_zero() || (self.standing.ailing && long)
     }
 
     /// What forbids a withdrawal that could wait. Asks for a permit if nothing else does.
@@ -323,7 +349,10 @@ impl Controller {
         } else {
             self.permits.used(now);
         }
-        self.penalty.add(self.spec.penalty_half_life.get(), now);
+        // Whoever stepped back first has it already.
+        if !self.standing.ailing {
+            self.penalty.add(self.spec.penalty_half_life.get(), now);
+        }
         let trouble = self.trouble().unwrap_or_default().to_owned();
         self.become_(State::Withdrawn, Reason::Unfit(trouble), now);
     }
@@ -341,13 +370,17 @@ impl Controller {
 
     fn ramp_up(&mut self, now: Mono) {
         let ramped = now.since(self.standing.since) >= self.spec.ramp.get();
-        if self.standing.reduced && ramped {
+        let well = self.checks.good_in_a_row >= self.spec.rise;
+        let half_life = self.spec.penalty_half_life.get();
+        if self.standing.reduced && ramped && well && !self.penalty.suppresses(half_life, now) {
             self.become_(State::Announced, Reason::Fit, now);
         }
     }
 
     fn become_(&mut self, state: State, reason: Reason, now: Mono) {
-        let reduced = reason == Reason::Returning && self.standing.reduced;
+        let second = matches!(reason, Reason::Returning | Reason::Ailing(_));
+        let reduced = second && self.standing.reduced;
+        self.standing.ailing = matches!(reason, Reason::Ailing(_));
         self.standing.state = state;
         self.standing.since = now;
         self.standing.reduced = reduced;
@@ -420,12 +453,7 @@ impl Controller {
     pub fn explain(&self, now: Mono) -> Vec<String> {
         let mut lines = vec![format!("The node is {}.", self.state())];
         if self.standing.reduced {
-            let left = self.spec.ramp.get();
-            let left = left.saturating_sub(now.since(self.standing.since));
-            let left = left.as_secs_f64();
-            lines.push(format!(
-                "For {left:.1} s more it is the second choice: coming back is slower than leaving."
-            ));
+            lines.push(self.why_second(now));
         }
         if let Some(trouble) = &self.checks.trouble {
             let bad = self.checks.bad_in_a_row;
@@ -439,6 +467,18 @@ impl Controller {
         }
         lines.push(self.what_next(now));
         lines
+    }
+
+    fn why_second(&self, now: Mono) -> String {
+        let left = self.spec.ramp.get();
+        let left = left.saturating_sub(now.since(self.standing.since));
+        let needed = self.spec.rise.saturating_sub(self.checks.good_in_a_row);
+        let penalty = self.penalty.lasts(self.spec.penalty_half_life.get(), now);
+        let left = left.max(penalty).as_secs_f64();
+        format!(
+            "It is the second choice for {left:.1} s more at least, and until {needed} more checks are good: coming back is \
+             slower than leaving."
+        )
     }
 
     fn what_next(&self, now: Mono) -> String {

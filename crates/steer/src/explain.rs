@@ -10,6 +10,12 @@ impl fmt::Display for Reason {
             Self::Starting => f.write_str("starting"),
             Self::Fit => f.write_str("passed its checks"),
             Self::Returning => f.write_str("passed its checks again, the second choice at first"),
+            Self::Ailing(trouble) => {
+                write!(
+                    f,
+                    "failed its checks and serves something still, as the second choice: {trouble}"
+                )
+            }
             Self::Unfit(trouble) => write!(f, "failed its checks: {trouble}"),
             Self::Leaving => f.write_str("being stopped"),
         }

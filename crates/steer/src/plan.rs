@@ -9,6 +9,9 @@ pub enum Reason {
     Fit,
     /// It passed them after it had been ill: at first it is the second choice.
     Returning,
+    /// It failed so many checks in a row and still serves something; the last one said this. It is
+    /// the second choice, and withdraws next if that lasts.
+    Ailing(String),
     /// It failed so many checks in a row; the last one said this.
     Unfit(String),
     /// It is being stopped or drained.

@@ -97,6 +97,22 @@ impl Scene<'_> {
         (!remains).then_some(Veto::NotTheirs)
     }
 
+    /// Whether others of the node's own region have room for its clients: then the region as a
+    /// whole does not change, and nobody else need know.
+    pub(crate) fn mates_take_over(&self) -> bool {
+        let mut mates = self
+            .carriers()
+            .filter(|other| other.node.region == self.me.region);
+        let Some(capacity) = self.spec.node_capacity else {
+            return mates.next().is_some();
+        };
+        let full = capacity.saturating_mul(u32::from(self.spec.capacity_percent)) / 100;
+        let room: u64 = mates
+            .map(|other| u64::from(full.saturating_sub(other.load)))
+            .sum();
+        u64::from(self.view.load) < room
+    }
+
     fn no_room(&self) -> Option<Veto> {
         let capacity = u64::from(self.spec.node_capacity?);
         let full = capacity * u64::from(self.spec.capacity_percent) / 100;

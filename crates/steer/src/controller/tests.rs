@@ -222,9 +222,64 @@ fn whoever_still_serves_something_waits_for_a_permit_and_counts_on_those_that_ga
     // A permit for an earlier question is none.
     let old = seen(vec![other("eu/a", 22_000, ask.map(|ask| ask - 1))]);
     assert_eq!(feed(&mut controller, 22_000, [old]), []);
-    let granted = seen(vec![other("eu/a", 22_500, ask)]);
-    assert_eq!(feed(&mut controller, 22_500, [granted]), [(22_500, false)]);
+    // With a permit it is the second choice first, and withdraws if that did not help.
+    let granted = |ms| seen(vec![other("eu/a", ms, ask)]);
+    assert_eq!(
+        feed(&mut controller, 22_500, [granted(22_500), partly_ill()]),
+        [(22_500, true)]
+    );
+    assert!(controller.is_reduced());
+    let lasting = (0..9).flat_map(|i| [granted(23_500 + i * 1_000), partly_ill()]);
+    assert_eq!(feed(&mut controller, 23_500, lasting), [(27_500, false)]);
     assert_eq!(controller.words().asks, None);
+}
+
+#[test]
+fn nodes_of_its_region_take_over_without_a_permit_and_it_is_the_second_choice_while_it_lasts() {
+    let mut controller = controller();
+    feed(&mut controller, 0, [GOOD, GOOD, GOOD]);
+    let mate = |ms| seen(vec![other("us/b", ms, None)]);
+    let ails = [mate(20_000), partly_ill(), partly_ill(), partly_ill()];
+    assert_eq!(feed(&mut controller, 20_000, ails), [(21_500, true)]);
+    assert!(controller.is_reduced());
+    // Well again, but it has been ill too short a time ago to be trusted.
+    let checks = |from: u64, n: u64| (0..n).flat_map(move |i| [mate(from + i * 1_000), GOOD]);
+    assert_eq!(feed(&mut controller, 22_000, checks(22_000, 9)), []);
+    let told = controller.explain(Mono::from_millis(31_000)).join(" ");
+    assert!(
+        told.contains("second choice") && told.contains("1 more check"),
+        "{told}"
+    );
+    // Twelve seconds after it stepped back it has had ten good ones.
+    assert_eq!(
+        feed(&mut controller, 31_000, checks(31_000, 2)),
+        [(31_500, true)]
+    );
+    assert!(!controller.is_reduced());
+}
+
+#[test]
+fn mates_without_room_take_nothing_over() {
+    let spec = SteerSpec {
+        node_capacity: Some(100),
+        ..SteerSpec::default()
+    };
+    let mut controller = Controller::new(seat("us/a", &["us", "eu"]), spec, at(0));
+    feed(&mut controller, 0, [GOOD, GOOD, GOOD]);
+    let busy = Other {
+        load: 70,
+        ..other("us/b", 20_000, None)
+    };
+    let view = Input::Viewed(View {
+        others: vec![busy],
+        load: 50,
+    });
+    let ails = [view, partly_ill(), partly_ill(), partly_ill()];
+    assert_eq!(feed(&mut controller, 20_000, ails), []);
+    assert_eq!(
+        controller.vetoed(),
+        Some(&Veto::Capacity { load: 50, room: 10 })
+    );
 }
 
 #[test]
