@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use harness::{Client, Load, World, WorldText, report};
+use harness::{Client, Load, Ports, World, WorldText, report};
 
 use crate::WORLD;
 
@@ -138,4 +138,61 @@ async fn a_region_without_services_leaves_its_clients_to_others_and_the_last_one
             .any(announced),
         "{status}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_all_regions_are_sick_all_stay_announced_and_serve_what_they_can() {
+    // Two services, of which one is lost everywhere at once.
+    let world_text = WORLD.replace(
+        "upstreams:\n",
+        "upstreams:\n  extra: { health: { interval: 200ms, timeout: 1s } }\n",
+    ) + "  extra: { path: /extra/*, upstream: extra, auth: none }\n";
+    let mut text = WorldText::three_regions(1, &world_text);
+    let mut ports = Ports::default();
+    for region in &mut text.regions {
+        region.upstreams = format!("  extra: [\"{}\"]\n", ports.take());
+    }
+    drop(ports);
+    let world = World::start(text, &[]).await;
+    let regions = ["us-east-1", "eu-west-1", "ap-southeast-1"];
+    for region in regions {
+        world.announced(region, Duration::from_secs(20)).await;
+    }
+    let answered = async |region: &str, path: &str| {
+        let mut client = Client::new(world.front(region));
+        let answer = client.get(path, &[]).await;
+        answer.map_or(0, |answer| answer.status)
+    };
+    for region in regions {
+        assert_eq!(answered(region, "/extra/x").await, 200, "{region}");
+    }
+
+    for region in regions {
+        world.lab("kill", &format!("extra-1.{region}"));
+    }
+    let sick = |status: &serde_json::Value| {
+        let nodes = status["regions"].as_array().expect("regions").iter();
+        let mut nodes = nodes.flat_map(|region| region["nodes"].as_array().expect("nodes"));
+        nodes.all(|node| node["fit"] == false)
+    };
+    let deadline = Instant::now() + Duration::from_secs(15);
+    while !sick(&world.status()) {
+        assert!(Instant::now() < deadline, "{}", world.status());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    // For longer than a node that may leave would take to do so.
+    let until = Instant::now() + Duration::from_secs(12);
+    while Instant::now() < until {
+        for region in regions {
+            assert_eq!(answered(region, "/open/x").await, 200, "{region}");
+            assert_eq!(answered(region, "/extra/x").await, 503, "{region}");
+        }
+        let status = world.status();
+        let regions = status["regions"].as_array().expect("regions");
+        assert!(
+            regions.iter().all(|region| region["announced"] == true),
+            "{status}"
+        );
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
 }

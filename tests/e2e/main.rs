@@ -1,5 +1,6 @@
 //! The real binary, from the outside: one behaviour a file.
 
+mod accelerator;
 mod anycast;
 mod asking;
 mod authorization;
@@ -27,6 +28,7 @@ mod node;
 mod operator;
 mod redis;
 mod relay;
+mod self_request;
 mod signed;
 mod speakers;
 mod tls;

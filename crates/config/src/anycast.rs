@@ -1,6 +1,8 @@
 //! What the operator wrote about announcing.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::num::NonZero;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Deserializer};
@@ -21,13 +23,18 @@ pub enum AnycastSpec {
     Exabgp(ExaBgpSpec),
     /// GoBGP 3 on the same machine.
     Gobgp(GoBgpSpec),
+    /// AWS Global Accelerator.
+    GlobalAccelerator(AcceleratorSpec),
 }
 
 impl AnycastSpec {
-    /// Whether each node is a machine of its own behind real routers.
+    /// Whether each node is a machine of its own, to which something leads that outlives it.
     #[must_use]
     pub const fn is_routed(&self) -> bool {
-        matches!(self, Self::Bird(_) | Self::Exabgp(_) | Self::Gobgp(_))
+        match self {
+            Self::Bird(_) | Self::Exabgp(_) | Self::Gobgp(_) | Self::GlobalAccelerator(_) => true,
+            Self::DryRun | Self::Director(_) => false,
+        }
     }
 
     /// What is announced, if this is said here.
@@ -37,7 +44,7 @@ impl AnycastSpec {
             Self::Bird(bird) => Some(&bird.prefixes),
             Self::Exabgp(exabgp) => Some(&exabgp.prefixes),
             Self::Gobgp(gobgp) => Some(&gobgp.prefixes),
-            Self::DryRun | Self::Director(_) => None,
+            Self::DryRun | Self::Director(_) | Self::GlobalAccelerator(_) => None,
         }
     }
 
@@ -48,7 +55,7 @@ impl AnycastSpec {
             Self::Bird(bird) => bird.device.as_deref(),
             Self::Exabgp(exabgp) => exabgp.device.as_deref(),
             Self::Gobgp(gobgp) => gobgp.device.as_deref(),
-            Self::DryRun | Self::Director(_) => None,
+            Self::DryRun | Self::Director(_) | Self::GlobalAccelerator(_) => None,
         }
     }
 
@@ -59,6 +66,7 @@ impl AnycastSpec {
             Self::Bird(bird) if bird.graceful_protocol.is_some() => bird.graceful_for,
             Self::Exabgp(exabgp) => exabgp.graceful_for,
             Self::Gobgp(gobgp) => gobgp.graceful_for,
+            Self::GlobalAccelerator(accelerator) => accelerator.graceful_for,
             _ => Period::from_millis(0),
         }
     }
@@ -145,6 +153,28 @@ pub struct GoBgpSpec {
     pub second: LevelSpec,
 }
 
+/// AWS Global Accelerator, as a region sees it: one endpoint group.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AcceleratorSpec {
+    /// The ARN of the region's endpoint group.
+    pub group: String,
+    /// The endpoint of each node: an instance, an elastic address, or a load balancer.
+    pub endpoints: BTreeMap<String, String>,
+    /// The weight of a node's endpoint, 1 to 255.
+    #[serde(default = "weight")]
+    pub weight: NonZero<u8>,
+    /// Its weight as the second choice, and while a planned withdrawal is told.
+    #[serde(default = "second_weight")]
+    pub second_weight: NonZero<u8>,
+    /// How long a planned withdrawal is told by `second_weight` before it is carried out.
+    #[serde(default = "at_once")]
+    pub graceful_for: Period,
+    /// Where the API is, for private endpoints; AWS's own if left out.
+    #[serde(default)]
+    pub api: Option<String>,
+}
+
 /// What routes carry.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -172,6 +202,18 @@ impl<'de> Deserialize<'de> for Community {
             ))
         })
     }
+}
+
+const fn at_once() -> Period {
+    Period::from_millis(0)
+}
+
+const fn weight() -> NonZero<u8> {
+    NonZero::new(128).expect("not zero")
+}
+
+const fn second_weight() -> NonZero<u8> {
+    NonZero::new(1).expect("not zero")
 }
 
 fn exabgp_socket() -> PathBuf {

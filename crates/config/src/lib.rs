@@ -22,7 +22,8 @@ mod world;
 mod zone;
 
 pub use anycast::{
-    AnycastSpec, BirdSpec, Community, DirectorSpec, ExaBgpSpec, GoBgpSpec, LevelSpec,
+    AcceleratorSpec, AnycastSpec, BirdSpec, Community, DirectorSpec, ExaBgpSpec, GoBgpSpec,
+    LevelSpec,
 };
 pub use auth::{AnonymousSpec, AuthenticatorSpec, BY_KEY, EVERYONE, Methods};
 pub use door::{DoorSpec, DoorTimeouts, RELAY_DOOR, TlsSpec};

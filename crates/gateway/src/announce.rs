@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tidegate_accelerator::Trouble;
+
 use tidegate_anycast::{
     Announcement, BirdError, Condition, Director, DryRun, ExaBgpError, GoBgpError, Keeper, Speaker,
     Spoken, Vip,
@@ -10,14 +12,14 @@ use tidegate_cluster::{Event, Node};
 use tidegate_config::AnycastSpec;
 use tidegate_runtime::Handle;
 
-use crate::place::{Place, bird_place, exabgp_place, gobgp_place};
+use crate::place::{Place, accelerator_place, bird_place, exabgp_place, gobgp_place};
 
 /// The device that carries the anycast addresses, before doors open on them.
 ///
 /// A former life that was killed has left its routes in the daemon: with the device they would lead
 /// here before this life is fit. So they are withdrawn first.
-pub(crate) async fn open_vip(anycast: &AnycastSpec) -> Result<Option<Vip>, String> {
-    if let Err(why) = withdraw(anycast).await? {
+pub(crate) async fn open_vip(anycast: &AnycastSpec, node: &str) -> Result<Option<Vip>, String> {
+    if let Err(why) = withdraw(anycast, node).await? {
         tracing::warn!(%why, "What a former life of this node announces cannot be withdrawn.");
     }
     let prefixes = anycast.prefixes().unwrap_or_default();
@@ -35,7 +37,10 @@ pub(crate) async fn open_vip(anycast: &AnycastSpec) -> Result<Option<Vip>, Strin
 ///
 /// # Errors
 /// The configuration names something that is nothing.
-pub(crate) async fn withdraw(anycast: &AnycastSpec) -> Result<Result<bool, String>, String> {
+pub(crate) async fn withdraw(
+    anycast: &AnycastSpec,
+    node: &str,
+) -> Result<Result<bool, String>, String> {
     Ok(match anycast {
         AnycastSpec::DryRun | AnycastSpec::Director(_) => Ok(false),
         AnycastSpec::Bird(bird) => match bird_place(bird).withdraw().await {
@@ -53,6 +58,14 @@ pub(crate) async fn withdraw(anycast: &AnycastSpec) -> Result<Result<bool, Strin
             Err(GoBgpError::Absent(_)) => Ok(false),
             Err(error) => Err(error.to_string()),
         },
+        AnycastSpec::GlobalAccelerator(accelerator) => {
+            match accelerator_place(accelerator, node)?.withdraw().await {
+                Ok(withdrawn) => Ok(withdrawn),
+                // Nothing leads here.
+                Err(Trouble::NoGroup | Trouble::NoEndpoint(_)) => Ok(false),
+                Err(error) => Err(error.to_string()),
+            }
+        }
     })
 }
 
@@ -89,6 +102,12 @@ pub(crate) fn speaker(
         )),
         AnycastSpec::Gobgp(gobgp) => Box::new(Keeper::start(
             gobgp_place(gobgp)?,
+            graceful_for,
+            condition,
+            said,
+        )),
+        AnycastSpec::GlobalAccelerator(accelerator) => Box::new(Keeper::start(
+            accelerator_place(accelerator, place.node.name())?,
             graceful_for,
             condition,
             said,

@@ -17,7 +17,7 @@ use tidegate_mesh::{Inbox, Links, Mesh, MeshSpec, PeerTls, Rule};
 use tidegate_model::{Epoch, Seed};
 use tidegate_net::{Door, bind, serve_doors};
 use tidegate_pipeline::Refusal;
-use tidegate_proxy::{KeyLookup, Probes, Proxy, Relays, Shared};
+use tidegate_proxy::{KeyLookup, OwnWord, Probes, Proxy, Relays, Shared};
 use tidegate_runtime::{Clock, CoreThread, Handle, Stop, Tasks, drive, mailbox, spawn_core};
 use tidegate_telemetry::{AccessLog, Cell, Metrics};
 use tidegate_tokens::Around;
@@ -86,7 +86,7 @@ pub(crate) fn start(options: Options) -> Result<Running, String> {
         .enable_all()
         .build()
         .map_err(|error| format!("no runtime can be started: {error}"))?;
-    let vip = control.block_on(open_vip(&place.anycast))?;
+    let vip = control.block_on(open_vip(&place.anycast, place.node.name()))?;
     let zone = control.block_on(serve_zone(&loaded, place.dns))?;
     let metrics = Arc::new(Metrics::new(place.workers, Refusal::LABELS));
     let access_log = AccessLog::open(&options.access_log, Arc::clone(&metrics))
@@ -290,6 +290,7 @@ fn share(
     Ok(Arc::new(Shared {
         live: ArcSwap::from_pointee(live),
         cache,
+        own_word: own_word(),
         pepper,
         counters,
         // Should the queue be full, the next flush finds the news anyway.
@@ -302,6 +303,12 @@ fn share(
         metrics: Arc::clone(metrics),
         clock,
     }))
+}
+
+fn own_word() -> OwnWord {
+    let mut random = [0; 16];
+    tidegate_runtime::fill(&mut random);
+    OwnWord::new(u128::from_le_bytes(random))
 }
 
 /// The store of keys that the region's file names.

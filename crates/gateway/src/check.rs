@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidegate_balance::EndpointName;
+use tidegate_balance::{EndpointName, Pool};
 use tidegate_cluster::{Event, Seed};
 use tidegate_config::Loaded;
 use tidegate_dns::Dns;
@@ -12,6 +12,7 @@ use tidegate_proxy::fit_everywhere;
 use tidegate_steer::Trouble;
 
 use crate::place::own_region;
+use crate::self_request::ask_doors;
 use crate::services::Services;
 
 /// Each core counts up so often.
@@ -19,8 +20,8 @@ pub(crate) const HEARTBEAT: Duration = Duration::from_millis(100);
 /// How often seeds are resolved anew.
 const SEEDS: Duration = Duration::from_secs(30);
 
-/// Checks the node until the process ends: do all services have a fit endpoint, and do all cores
-/// run?
+/// Checks the node until the process ends: do all cores run, do its own doors answer, and do all
+/// services have a fit endpoint?
 pub(crate) async fn check_forever(services: Arc<Services>, interval: Duration) {
     let mut ticks = tokio::time::interval(interval.max(HEARTBEAT * 2));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -36,13 +37,20 @@ pub(crate) async fn check_forever(services: Arc<Services>, interval: Duration) {
         let pools = &services.shared.live.load().snapshot.pools;
         let result = match stuck {
             Some(core) => Err(Trouble::total(format!("core {core} does not respond"))),
-            None => fit_everywhere(pools).map_err(|what| Trouble {
-                what,
-                serves_some: pools.iter().any(|pool| pool.fit() > 0),
-            }),
+            None => ask_doors(&services.doors, &services.shared.own_word)
+                .await
+                .and_then(|()| has_services(pools)),
         };
         services.cluster.send(Event::Checked(result)).await;
     }
+}
+
+/// Whether all services have a fit endpoint.
+fn has_services(pools: &[Arc<Pool>]) -> Result<(), Trouble> {
+    fit_everywhere(pools).map_err(|what| Trouble {
+        what,
+        serves_some: pools.iter().any(|pool| pool.fit() > 0),
+    })
 }
 
 /// Tells the cluster once a second how busy the node is.

@@ -24,6 +24,7 @@ mod place;
 mod quotas;
 mod relays;
 mod reload;
+mod self_request;
 mod services;
 mod shutdown;
 mod store;

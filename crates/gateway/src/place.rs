@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use tidegate_accelerator::{Accelerator, GroupAccess, Weights};
 use tidegate_anycast::{Attributes, BirdPlace, ExaBgp, GoBgp, Levels};
 use tidegate_config::{
-    AnycastSpec, BirdSpec, DoorSpec, DrainSpec, ExaBgpSpec, GoBgpSpec, LevelSpec, Loaded,
-    LoadedRegion, RELAY_DOOR,
+    AcceleratorSpec, AnycastSpec, BirdSpec, DoorSpec, DrainSpec, ExaBgpSpec, GoBgpSpec, LevelSpec,
+    Loaded, LoadedRegion, RELAY_DOOR,
 };
 use tidegate_model::{NodeId, Period, Prefix};
 use tidegate_net::{Certificates, ClientTrust, Clients, DoorSettings, Peers};
@@ -180,6 +181,21 @@ pub(crate) fn gobgp_place(spec: &GoBgpSpec) -> Result<GoBgp, String> {
         &texts(&spec.prefixes),
         levels(&spec.usual, &spec.second),
     )
+}
+
+/// What of Global Accelerator belongs to a node.
+pub(crate) fn accelerator_place(spec: &AcceleratorSpec, node: &str) -> Result<Accelerator, String> {
+    let endpoint = spec.endpoints.get(node);
+    let endpoint = endpoint.ok_or_else(|| format!("node `{node}` has no endpoint"))?;
+    let access = GroupAccess {
+        arn: spec.group.clone(),
+        api: spec.api.clone(),
+    };
+    let weights = Weights {
+        usual: spec.weight.get(),
+        second: spec.second_weight.get(),
+    };
+    Ok(Accelerator::new(access, endpoint.clone(), weights))
 }
 
 fn texts(prefixes: &[Prefix]) -> Vec<String> {

@@ -13,6 +13,7 @@ mod introduce;
 mod login;
 mod lookup;
 mod observe;
+mod own;
 mod patience;
 mod probe;
 mod proxy;
@@ -29,6 +30,7 @@ mod upstream;
 
 pub use body::{Answer, BrokenOff};
 pub use lookup::KeyLookup;
+pub use own::OwnWord;
 pub use probe::{Probes, fit_everywhere};
 pub use proxy::Proxy;
 pub use relays::{Distance, Neighbour, Relays};

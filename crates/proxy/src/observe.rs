@@ -60,6 +60,8 @@ pub(crate) struct Story {
     pub(crate) complete: bool,
     /// What broke the answer off, if something did.
     pub(crate) broken: &'static str,
+    /// Whether it is nobody's business: the node asked itself.
+    pub(crate) untold: bool,
 }
 
 impl Story {
@@ -99,6 +101,7 @@ impl Story {
             bytes_out: 0,
             complete: false,
             broken: "",
+            untold: false,
         }
     }
 
@@ -110,6 +113,9 @@ impl Story {
 
 impl Drop for Story {
     fn drop(&mut self) {
+        if self.untold {
+            return;
+        }
         let took = self.proxy.shared.clock.mono().since(self.begun.mono);
         let bytes_in = self.upload.as_ref().map_or(0, |upload| upload.bytes());
         let status = if self.status == 0 {

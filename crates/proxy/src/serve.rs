@@ -25,6 +25,7 @@ use crate::held::Held;
 use crate::introduce::{introduce, publish, published};
 use crate::login::{begin_login, tell, turned};
 use crate::observe::Story;
+use crate::own;
 use crate::patience::{Waiting, pause};
 use crate::proxy::Proxy;
 use crate::respond::{debug_field, limit_fields, refuse};
@@ -52,6 +53,9 @@ impl Proxy {
             id,
             now,
         );
+        if self.shared.own_word.is_said_in(&head) {
+            return own::answer(story, busy);
+        }
         if let Some(node) = &conn.node {
             return self.relayed(&live, node, head, body, story, busy).await;
         }

@@ -16,7 +16,7 @@ use tidegate_telemetry::metrics::{LimitMetrics, PoolMetrics, RouteMetrics};
 use tidegate_tokens::{Signatures, Signer, Tokens};
 
 use crate::patience::Queue;
-use crate::{KeyLookup, Relays};
+use crate::{KeyLookup, OwnWord, Relays};
 
 /// A generation's tables, with the counters that belong to them.
 #[derive(Debug)]
@@ -102,6 +102,8 @@ pub struct Shared {
     pub live: ArcSwap<Live>,
     /// Keys that were looked up lately.
     pub cache: Arc<KeyCache>,
+    /// What the node says when it asks its own doors.
+    pub own_word: OwnWord,
     /// What stored digests depend on.
     pub pepper: Pepper,
     /// Counts of limits.

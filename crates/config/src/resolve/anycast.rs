@@ -2,7 +2,7 @@
 
 use tidegate_model::{Diagnostic, Prefix};
 
-use crate::{AnycastSpec, BirdSpec, GoBgpSpec, RegionSpec, Source};
+use crate::{AcceleratorSpec, AnycastSpec, BirdSpec, GoBgpSpec, RegionSpec, Source};
 
 /// Collects what is wrong with a region's `anycast`.
 struct Wrong<'a> {
@@ -30,6 +30,7 @@ pub(super) fn check_anycast(region: &RegionSpec, source: &Source, problems: &mut
     match anycast {
         AnycastSpec::Bird(bird) => check_bird(bird, &mut wrong),
         AnycastSpec::Gobgp(gobgp) => check_gobgp(gobgp, &mut wrong),
+        AnycastSpec::GlobalAccelerator(accelerator) => check_accelerator(accelerator, &mut wrong),
         AnycastSpec::Exabgp(_) | AnycastSpec::DryRun | AnycastSpec::Director(_) => {}
     }
     if let Some(prefixes) = anycast.prefixes() {
@@ -73,6 +74,67 @@ fn check_gobgp(gobgp: &GoBgpSpec, wrong: &mut Wrong<'_>) {
     }
 }
 
+fn check_accelerator(accelerator: &AcceleratorSpec, wrong: &mut Wrong<'_>) {
+    if !is_endpoint_group(&accelerator.group) {
+        wrong.say(
+            format!("`{}` is no ARN of an endpoint group", accelerator.group),
+            "`group` is wrong",
+            "arn:aws:globalaccelerator::ACCOUNT:accelerator/.../listener/.../endpoint-group/..., as `terraform output` prints it",
+        );
+    }
+    let region = wrong.region;
+    let endpoints = &accelerator.endpoints;
+    for name in region
+        .nodes
+        .keys()
+        .filter(|node| !endpoints.contains_key(*node))
+    {
+        wrong.say(
+            format!("node `{name}` has no endpoint"),
+            "one is missing in `endpoints`",
+            "write the id of its instance, address or load balancer: `endpoints: { NODE: i-0123456789abcdef0 }`",
+        );
+    }
+    for name in endpoints
+        .keys()
+        .filter(|node| !region.nodes.contains_key(*node))
+    {
+        wrong.say(
+            format!("`endpoints` names a node `{name}` that is none"),
+            "one too many in `endpoints`",
+            "remove it, or add the node under `nodes`",
+        );
+    }
+    if accelerator.second_weight >= accelerator.weight {
+        wrong.say(
+            "`second_weight` is not below `weight`",
+            "no second choice",
+            "a node that has been ill, or is about to leave, gets fewer clients than the others",
+        );
+    }
+}
+
+/// `arn:PARTITION:globalaccelerator::ACCOUNT:accelerator/A/listener/L/endpoint-group/G`
+fn is_endpoint_group(arn: &str) -> bool {
+    let parts: Vec<&str> = arn.splitn(6, ':').collect();
+    let [arn, _, service, _, account, resource] = parts[..] else {
+        return false;
+    };
+    let digits = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
+    let path: Vec<&str> = resource.split('/').collect();
+    let kinds = (path.first(), path.get(2), path.get(4));
+    arn == "arn"
+        && service == "globalaccelerator"
+        && digits
+        && path.len() == 6
+        && kinds
+            == (
+                Some(&"accelerator"),
+                Some(&"listener"),
+                Some(&"endpoint-group"),
+            )
+}
+
 fn check_prefixes(prefixes: &[Prefix], device: Option<&str>, wrong: &mut Wrong<'_>) {
     if prefixes.is_empty() {
         wrong.say(
@@ -107,3 +169,6 @@ fn is_symbol(text: &str) -> bool {
         && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
         && text.len() <= 64
 }
+
+#[cfg(test)]
+mod tests;

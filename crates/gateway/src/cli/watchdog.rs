@@ -13,6 +13,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use tidegate_config::AnycastSpec;
+use tidegate_model::Mono;
 use tidegate_runtime::Clock;
 use tidegate_telemetry::{LogFormat, init_log};
 
@@ -25,6 +26,8 @@ use crate::systemd;
 
 /// How often the node is asked.
 const ASK: Duration = Duration::from_millis(200);
+/// How often a withdrawal is tried that goes over a network, where calls are counted.
+const CALL: Duration = Duration::from_secs(10);
 /// Whoever is later than this was not waiting for the node.
 const LATE: Duration = Duration::from_millis(500);
 
@@ -54,17 +57,19 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let anycast = &region.spec.anycast.value;
     if !anycast.is_routed() {
         return Err(
-            "a watchdog works with a routing daemon only (`anycast: { bird: ... }`, `exabgp` or `gobgp`): nothing else \
-             outlives the node"
+            "a watchdog works with a routing daemon only (`anycast: { bird: ... }`, `exabgp` or `gobgp`) or \
+             `global_accelerator`: nothing else outlives the node"
                 .to_owned(),
         );
     }
     let dog = Watchdog {
         admin: node.value.admin.value,
         anycast: anycast.clone(),
+        node: args.node.clone(),
         patience: Duration::from_millis(args.patience),
         fall: args.misses,
         missed: 0,
+        tried: None,
         withdrew: false,
         clock: Clock::start(),
     };
@@ -80,9 +85,12 @@ pub(crate) fn run(args: &Args) -> Outcome {
 struct Watchdog {
     admin: SocketAddr,
     anycast: AnycastSpec,
+    node: String,
     patience: Duration,
     fall: u32,
     missed: u32,
+    /// When it last tried to withdraw the node.
+    tried: Option<Mono>,
     /// Whether it withdrew the node since the last good answer.
     withdrew: bool,
     clock: Clock,
@@ -122,12 +130,29 @@ impl Watchdog {
         self.missed = 0;
     }
 
+    /// Between two attempts to withdraw the node.
+    const fn pause(&self) -> Duration {
+        match self.anycast {
+            AnycastSpec::GlobalAccelerator(_) => CALL,
+            AnycastSpec::Bird(_)
+            | AnycastSpec::Exabgp(_)
+            | AnycastSpec::Gobgp(_)
+            | AnycastSpec::Director(_)
+            | AnycastSpec::DryRun => Duration::ZERO,
+        }
+    }
+
     async fn silent(&mut self) {
         self.missed = self.missed.saturating_add(1);
-        if self.missed < self.fall {
+        let now = self.clock.mono();
+        let just_tried = self
+            .tried
+            .is_some_and(|tried| now.since(tried) < self.pause());
+        if self.missed < self.fall || just_tried {
             return;
         }
-        match withdraw(&self.anycast).await {
+        self.tried = Some(now);
+        match withdraw(&self.anycast, &self.node).await {
             Ok(Ok(false)) => {}
             Ok(Ok(true)) => {
                 tracing::warn!(missed = self.missed, "The node does not answer: withdrawn.");

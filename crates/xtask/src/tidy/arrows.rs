@@ -56,6 +56,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("mesh", &["model", "cluster", "runtime", "telemetry", "dns"]),
     ("anycast", &["model", "steer", "runtime", "telemetry"]),
+    ("accelerator", &["anycast"]),
     ("zone", &["model"]),
     ("lab", &["model", "config", "anycast"]),
     (
@@ -84,6 +85,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "proxy",
             "mesh",
             "anycast",
+            "accelerator",
             "zone",
             "lab",
         ],
