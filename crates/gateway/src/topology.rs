@@ -247,5 +247,6 @@ const fn speaker(anycast: &AnycastSpec) -> &'static str {
         AnycastSpec::Bird(_) => "BIRD",
         AnycastSpec::Exabgp(_) => "ExaBGP",
         AnycastSpec::Gobgp(_) => "GoBGP",
+        AnycastSpec::GlobalAccelerator(_) => "Global Accelerator",
     }
 }
