@@ -1,7 +1,7 @@
 # AWS Global Accelerator: two anycast addresses for the whole world, and a group for each region.
 #
-# It looks at a region every 10 s and takes it out after two bad answers: about 20 s on its own. Nodes do not wait for that: they set
-# their region's dial to 0 when they withdraw (`anycast: { global_accelerator: ... }`). If all regions are ill it sends clients to all.
+# It looks at each node every 10 s and takes it out after two bad answers: about 20 s on its own. Nodes do not wait for that: each sets
+# its own weight to 0 when it withdraws (`anycast: { global_accelerator: ... }`). If all regions are ill it sends clients to all.
 
 terraform {
   required_version = ">= 1.6"
@@ -40,13 +40,18 @@ resource "aws_globalaccelerator_endpoint_group" "region" {
   threshold_count               = 2
   traffic_dial_percentage       = 100
 
-  endpoint_configuration {
-    endpoint_id                    = each.value
-    weight                         = 128
-    client_ip_preservation_enabled = true
+  # An apply sets every weight back to that of a healthy node; one that has withdrawn sets its own again within ten seconds. To ignore
+  # changes here would keep new nodes out.
+  dynamic "endpoint_configuration" {
+    for_each = each.value
+    content {
+      endpoint_id                    = endpoint_configuration.value
+      weight                         = 128
+      client_ip_preservation_enabled = true
+    }
   }
 
-  # Nodes turn the dial; Terraform must not turn it back.
+  # The dial is the operator's: an apply must not open a region that somebody closed.
   lifecycle {
     ignore_changes = [traffic_dial_percentage]
   }

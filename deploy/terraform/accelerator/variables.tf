@@ -17,6 +17,6 @@ variable "ports" {
 }
 
 variable "regions" {
-  description = "AWS regions, and the load balancer (ARN) in each."
-  type        = map(string)
+  description = "AWS regions, and in each the nodes by name, with their instances."
+  type        = map(map(string))
 }

@@ -1,5 +1,10 @@
+output "instances" {
+  description = "Nodes by name, with their instances: what the accelerator leads to, and `endpoints` in the region's file."
+  value       = { for name, node in aws_instance.node : name => node.id }
+}
+
 output "load_balancer_arn" {
-  description = "What the accelerator leads to."
+  description = "The load balancer, for clients without an accelerator."
   value       = aws_lb.this.arn
 }
 
