@@ -23,6 +23,7 @@ mod limits;
 mod limits_mesh;
 mod load;
 mod login;
+mod metrics;
 mod mtls;
 mod node;
 mod operator;

@@ -19,7 +19,7 @@ use tidegate_net::{Door, bind, serve_doors};
 use tidegate_pipeline::Refusal;
 use tidegate_proxy::{KeyLookup, OwnWord, Probes, Proxy, Relays, Shared};
 use tidegate_runtime::{Clock, CoreThread, Handle, Stop, Tasks, drive, mailbox, spawn_core};
-use tidegate_telemetry::{AccessLog, Cell, Metrics};
+use tidegate_telemetry::{AccessLog, Metrics};
 use tidegate_tokens::Around;
 
 use crate::admin;
@@ -134,6 +134,7 @@ pub(crate) fn start(options: Options) -> Result<Running, String> {
         pepper,
         cluster.clone(),
         clock,
+        Arc::clone(&metrics),
     );
     let services = Arc::new(Services {
         node: place.node.clone(),
@@ -198,6 +199,8 @@ pub(crate) fn start(options: Options) -> Result<Running, String> {
             quotas,
             cluster: cluster.clone(),
             clock,
+            metrics: Arc::clone(&services.metrics),
+            announced: Mutex::new(None),
         };
         tasks.spawn(
             "cluster",
@@ -210,6 +213,7 @@ pub(crate) fn start(options: Options) -> Result<Running, String> {
             &services.shared.live.load().snapshot.pools,
             &services.shared.dns,
             clock,
+            &services.metrics,
         );
         *services
             .probes
@@ -218,6 +222,7 @@ pub(crate) fn start(options: Options) -> Result<Running, String> {
         let interval = loaded.world.steer.check_interval.get();
         tasks.spawn("self-check", check_forever(Arc::clone(&services), interval));
         tasks.spawn("zone", steer_zone(Arc::clone(&services)));
+        tasks.spawn("loop lag", beat_control(Arc::clone(&services)));
         tasks.spawn("load", report_load(Arc::clone(&services)));
         tasks.spawn("watch", watch_forever(Arc::clone(&services)));
         if services.shared.relays.is_some() {
@@ -236,6 +241,7 @@ pub(crate) fn start(options: Options) -> Result<Running, String> {
         tasks.spawn("admin", admin);
         Ok::<_, String>(mesh)
     })?;
+    services.metrics.reloads.started(services.clock.now().wall);
     let cores = start_cores(doors, &services, &access_log)?;
     tracing::info!(node = %services.node, generation = %loaded.generation, "Started.");
     Ok(Running {
@@ -380,7 +386,7 @@ fn start_cores(
         let (services, access_log) = (Arc::clone(services), access_log.clone());
         spawn_core(&format!("core-{core}"), move || async move {
             let proxy = Proxy::new(Arc::clone(&services.shared), core, &access_log, seed);
-            tokio::task::spawn_local(beat(Arc::clone(&services.heartbeats[core])));
+            tokio::task::spawn_local(beat(Arc::clone(&services), core));
             let served = serve_doors(doors, proxy, services.clock, services.stop.watch()).await;
             if let Err(error) = served {
                 tracing::error!(%error, core, "A core cannot serve its doors.");
@@ -395,9 +401,24 @@ fn start_cores(
         .map_err(|error| format!("no thread can be started: {error}"))
 }
 
-async fn beat(count: Arc<Cell>) {
+/// Counts up while the core runs, and measures how late it comes round to it.
+async fn beat(services: Arc<Services>, core: usize) {
     loop {
-        tokio::time::sleep(HEARTBEAT).await;
-        count.add(1);
+        late_by(&services, core).await;
+        services.heartbeats[core].add(1);
     }
+}
+
+/// Measures how late the control plane comes round to what is due.
+async fn beat_control(services: Arc<Services>) {
+    loop {
+        late_by(&services, usize::MAX).await;
+    }
+}
+
+async fn late_by(services: &Services, core: usize) {
+    let before = services.clock.mono();
+    tokio::time::sleep(HEARTBEAT).await;
+    let lag = services.clock.mono().since(before + HEARTBEAT);
+    services.metrics.loop_lag(core).record(lag);
 }

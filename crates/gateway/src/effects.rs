@@ -1,12 +1,14 @@
 //! What the cluster's machine wants done, done.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tidegate_anycast::Speaker;
 use tidegate_cluster::{Effect, Event, Node, Notice};
 use tidegate_limit::Batch;
 use tidegate_mesh::Mesh;
 use tidegate_runtime::{Clock, Handle};
+use tidegate_steer::Plan;
+use tidegate_telemetry::Metrics;
 
 use crate::keys::Keys;
 use crate::quotas::Quotas;
@@ -19,6 +21,9 @@ pub(crate) struct Hands {
     pub(crate) quotas: Quotas,
     pub(crate) cluster: Handle<Node>,
     pub(crate) clock: Clock,
+    pub(crate) metrics: Arc<Metrics>,
+    /// What the last plan came to, by its place in the counters.
+    pub(crate) announced: Mutex<Option<usize>>,
 }
 
 impl Hands {
@@ -30,7 +35,10 @@ impl Hands {
                 bytes,
                 reliable,
             } => self.mesh.send(to, addr, bytes, reliable),
-            Effect::Apply(plan) => self.speaker.apply(&plan),
+            Effect::Apply(plan) => {
+                self.count_plan(&plan);
+                self.speaker.apply(&plan);
+            }
             Effect::Keep(batch) => self.keep(batch),
             Effect::Learned(entries) => {
                 let keys = self.keys.clone();
@@ -38,7 +46,37 @@ impl Hands {
             }
             Effect::Clocks { apart_us } => self.set_clock(apart_us),
             Effect::News(news) => self.keys.hear_news(&news),
-            Effect::Notice(notice) => log(&notice),
+            Effect::Notice(notice) => {
+                self.count_notice(&notice);
+                log(&notice);
+            }
+        }
+    }
+
+    /// Counts what a plan changes; a plan that is said again changes nothing.
+    fn count_plan(&self, plan: &Plan) {
+        let now = match (plan.announce, plan.reduced) {
+            (true, false) => 0,
+            (true, true) => 1,
+            (false, _) => 2,
+        };
+        let mut before = self
+            .announced
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if before.replace(now) != Some(now) {
+            self.metrics.cluster.announced[now].add(1);
+        }
+    }
+
+    fn count_notice(&self, notice: &Notice) {
+        let cluster = &self.metrics.cluster;
+        match notice {
+            Notice::Up(_) => cluster.nodes[0].add(1),
+            Notice::Down(_) => cluster.nodes[1].add(1),
+            Notice::Rejoined => cluster.nodes[2].add(1),
+            Notice::Region { region, heard } => cluster.region(region.as_str(), *heard),
+            Notice::Border(_) | Notice::Unusable { .. } | Notice::Learned { .. } => {}
         }
     }
 

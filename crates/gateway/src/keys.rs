@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tidegate_cluster::{Entry, Event, NEWS_BYTES_MAX, Node};
 use tidegate_identity::{KeyCache, KeyId, KeyItem, KeyRecord, Lookup, Pepper};
 use tidegate_keystore::{FetchError, Stored};
-use tidegate_model::Secret;
+use tidegate_model::{Secret, Wall};
 use tidegate_runtime::{Clock, Handle};
+use tidegate_telemetry::Metrics;
 
 use crate::key_record::{ListedKey, NewKey, listed, mint, rotated};
 use crate::key_store::KeyStore;
@@ -34,6 +36,8 @@ pub(crate) struct Keys {
     pepper: Pepper,
     cluster: Handle<Node>,
     clock: Clock,
+    metrics: Arc<Metrics>,
+    started: Wall,
     /// Keys that were revoked here and that the shared store does not have yet.
     own: Arc<Mutex<BTreeSet<KeyId>>>,
 }
@@ -54,6 +58,7 @@ impl Keys {
         pepper: Pepper,
         cluster: Handle<Node>,
         clock: Clock,
+        metrics: Arc<Metrics>,
     ) -> Self {
         Self {
             store,
@@ -61,6 +66,8 @@ impl Keys {
             pepper,
             cluster,
             clock,
+            metrics,
+            started: clock.now().wall,
             own: Arc::default(),
         }
     }
@@ -239,6 +246,7 @@ impl Keys {
     pub(crate) async fn heard(&self, items: Vec<KeyItem>) {
         let now = self.clock.mono();
         self.revoke_cached(&items);
+        self.count_way(&items);
         for item in items.iter().filter(|item| !is_revocation(item)) {
             self.cache.changed(&item.kid(), now);
         }
@@ -297,6 +305,21 @@ impl Keys {
         }
     }
 
+    /// Counts how long revocations were under way. The time of one is in whole seconds, of the
+    /// clock of whom it was told; what is older than this life is no news but history.
+    fn count_way(&self, items: &[KeyItem]) {
+        let now = self.clock.now().wall;
+        for item in items {
+            if let KeyItem::Revoked { at_unix_secs, .. } = item
+                && *at_unix_secs >= self.started.unix_secs()
+            {
+                let at = at_unix_secs.saturating_mul(1_000_000);
+                let way = Duration::from_micros(now.unix_micros().saturating_sub(at));
+                self.metrics.keys.revocations.record(way);
+            }
+        }
+    }
+
     /// Keeps facts that other nodes told of. What is no fact about a key is dropped.
     pub(crate) async fn learn(&self, entries: Vec<Entry>) {
         let items: Vec<KeyItem> = entries
@@ -304,6 +327,7 @@ impl Keys {
             .filter_map(|entry| serde_json::from_slice(entry.bytes()).ok())
             .collect();
         self.revoke_cached(&items);
+        self.count_way(&items);
         if let Err(error) = self.store.keep_told(items.clone()).await {
             tracing::error!(%error, "Keys that others told of cannot be kept; they count until this node stops.");
         }

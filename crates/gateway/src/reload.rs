@@ -35,7 +35,8 @@ pub(crate) struct Reloaded {
 pub(crate) async fn reload(services: &Arc<Services>) -> Result<Reloaded, String> {
     let _one_at_a_time = services.reloading.lock().await;
     let result = try_reload(services).await;
-    services.metrics.reloads[usize::from(result.is_err())].add(1);
+    let now = services.clock.now().wall;
+    services.metrics.reloads.reloaded(result.is_ok(), now);
     match &result {
         Ok(reloaded) => {
             tracing::info!(generation = %reloaded.generation, "Configuration loaded.");
@@ -89,7 +90,12 @@ async fn try_reload(services: &Arc<Services>) -> Result<Reloaded, String> {
         store,
     )?;
     inherit(&fresh.snapshot.pools, &shared.live.load().snapshot.pools);
-    let probes = Probes::start(&fresh.snapshot.pools, &shared.dns, services.clock);
+    let probes = Probes::start(
+        &fresh.snapshot.pools,
+        &shared.dns,
+        services.clock,
+        &services.metrics,
+    );
     shared.live.store(Arc::new(fresh));
     services.topology.store(Arc::new(Topology::of(&loaded)));
     *services

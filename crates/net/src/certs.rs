@@ -12,6 +12,7 @@ use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
 use crate::Clients;
+use crate::expiry::not_after;
 
 /// Why a certificate cannot be used, in a sentence.
 #[derive(Debug)]
@@ -62,6 +63,13 @@ impl Certificates {
         let fresh = Arc::new(read(&self.certificate, &self.key)?);
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = fresh;
         Ok(())
+    }
+
+    /// When it is over, in seconds since the Unix epoch.
+    #[must_use]
+    pub fn not_after(&self) -> Option<u64> {
+        let current = Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner));
+        not_after(current.cert.first()?)
     }
 
     /// A TLS configuration that offers HTTP/2 and HTTP/1.1 and follows reloads. Certificates of

@@ -12,6 +12,7 @@ mod certs;
 mod clients;
 mod conn;
 mod crypto;
+mod expiry;
 mod facts;
 mod peers;
 mod preface;

@@ -73,8 +73,10 @@ impl Errand<'_> {
         story: &mut Story,
     ) -> Result<(Response<Incoming>, Lease), Trouble> {
         story.attempts += 1;
+        let cells = self.metrics.of(self.proxy.core);
         let mut fresh = false;
         loop {
+            cells.attempts.add(1);
             let leased = self
                 .proxy
                 .upstreams
@@ -98,7 +100,9 @@ impl Errand<'_> {
             let answer = self.in_time(lease.sender().try_send_request(request)).await;
             match answer {
                 Some(Ok(response)) => {
-                    story.first_byte = Some(self.proxy.shared.clock.mono().since(sent_at));
+                    let took = self.proxy.shared.clock.mono().since(sent_at);
+                    story.first_byte = Some(took);
+                    cells.answered(response.status().as_u16(), took);
                     return if response.status() == StatusCode::SWITCHING_PROTOCOLS {
                         // We never asked for that.
                         lease.failed(PoolFailure::Broken);

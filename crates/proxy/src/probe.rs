@@ -12,6 +12,7 @@ use hyper_util::rt::TokioIo;
 use tidegate_balance::{EndpointName, Health, HealthSpec, Pool, Turn};
 use tidegate_dns::Dns;
 use tidegate_runtime::Clock;
+use tidegate_telemetry::Metrics;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
@@ -24,11 +25,12 @@ pub struct Probes {
 impl Probes {
     /// Starts a probe for every endpoint of these pools.
     #[must_use]
-    pub fn start(pools: &[Arc<Pool>], dns: &Dns, clock: Clock) -> Self {
+    pub fn start(pools: &[Arc<Pool>], dns: &Dns, clock: Clock, metrics: &Arc<Metrics>) -> Self {
         let mut tasks = JoinSet::new();
         for pool in pools {
             for at in 0..pool.endpoints.len() {
-                tasks.spawn(watch(Arc::clone(pool), at, dns.clone(), clock));
+                let metrics = Arc::clone(metrics);
+                tasks.spawn(watch(Arc::clone(pool), at, dns.clone(), clock, metrics));
             }
         }
         Self { tasks }
@@ -47,7 +49,7 @@ impl Probes {
     }
 }
 
-async fn watch(pool: Arc<Pool>, at: usize, dns: Dns, clock: Clock) {
+async fn watch(pool: Arc<Pool>, at: usize, dns: Dns, clock: Clock, metrics: Arc<Metrics>) {
     let spec = &pool.spec.health;
     let endpoint = &pool.endpoints[at];
     let mut health = Health::new(spec);
@@ -63,7 +65,11 @@ async fn watch(pool: Arc<Pool>, at: usize, dns: Dns, clock: Clock) {
             Ok(Err(why)) => (false, why),
             Err(_) => (false, format!("no answer within {}", spec.timeout)),
         };
-        match health.observe(good) {
+        let turn = health.observe(good);
+        if let Some(turn) = turn {
+            metrics.turned(&pool.name, turn == Turn::Fit);
+        }
+        match turn {
             Some(Turn::Fit) => {
                 endpoint.set_fit(true);
                 tracing::info!(upstream = pool.name, endpoint = %endpoint.name, "An endpoint is fit again.");

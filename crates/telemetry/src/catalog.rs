@@ -1,4 +1,18 @@
-//! Every metric, once. Documentation, dashboards and alerts are checked against this list.
+//! Every metric, once: name, unit, labels, help, and how many series it can have.
+//!
+//! Documentation (`METRICS.md`), dashboards and alerts are checked against this list. How many
+//! series there can be follows from the labels: each has a bound of its own, and what is beyond it
+//! is counted under [`OTHER`].
+
+mod all;
+
+pub use all::*;
+
+/// The value of a label for all names that are beyond its bound. No name can be like this.
+pub const OTHER: &str = "_other";
+
+/// Series that one metric has at most, whatever its labels allow.
+pub const SERIES_MAX: usize = 60_000;
 
 /// What kind of number a metric is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -11,9 +25,23 @@ pub enum Kind {
     Histogram,
 }
 
+impl Kind {
+    /// The word for it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+            Self::Histogram => "histogram",
+        }
+    }
+}
+
 /// A metric.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Def {
+    /// Its place in [`ALL`].
+    pub(crate) place: usize,
     /// Its name: `tidegate_<noun>_<unit>`, without `_total`.
     pub name: &'static str,
     /// What kind of number it is.
@@ -24,216 +52,136 @@ pub struct Def {
     pub help: &'static str,
 }
 
-macro_rules! catalog {
-    ($($(#[doc = $help:literal])+ $id:ident = $kind:ident $name:literal [$($label:literal),*];)+) => {
-        $(
-            $(#[doc = $help])+
-            pub const $id: Def =
-                Def { name: $name, kind: Kind::$kind, labels: &[$($label),*], help: concat!($($help),+) };
-        )+
-        /// All metrics.
-        pub const ALL: &[Def] = &[$($id),+];
-    };
+impl Def {
+    /// Its name in queries.
+    #[must_use]
+    pub fn exposed(&self) -> String {
+        match self.kind {
+            Kind::Counter => format!("{}_total", self.name),
+            Kind::Gauge | Kind::Histogram => self.name.to_owned(),
+        }
+    }
+
+    /// Its unit, which is the end of its name; empty if it counts things.
+    #[must_use]
+    pub fn unit(&self) -> &'static str {
+        let ends = |unit: &&&str| self.name.ends_with(**unit);
+        UNITS.iter().find(ends).map_or("", |unit| &unit[1..])
+    }
+
+    /// Series that it has at most: the product of what its labels have.
+    #[must_use]
+    pub fn series_max(&self) -> usize {
+        let values = self.labels.iter().map(|label| values_max(label));
+        values.fold(1, usize::saturating_mul).min(SERIES_MAX)
+    }
+
+    /// What it tells, in a sentence or two.
+    #[must_use]
+    pub fn help(&self) -> &'static str {
+        self.help.trim()
+    }
 }
 
-catalog! {
-    /// Requests that were answered, by route and class of status.
-    REQUESTS = Counter "tidegate_requests" ["route", "status"];
-    /// Time from the end of a request's head to the end of its answer.
-    REQUEST_SECONDS = Histogram "tidegate_request_seconds" ["route"];
-    /// Bytes of bodies received from clients.
-    REQUEST_BYTES = Counter "tidegate_request_body_bytes" ["route"];
-    /// Bytes of bodies sent to clients.
-    RESPONSE_BYTES = Counter "tidegate_response_body_bytes" ["route"];
-    /// Requests that were sent to a service.
-    FORWARDED = Counter "tidegate_forwarded" ["route"];
-    /// Requests refused by the gateway itself, by reason.
-    REFUSED = Counter "tidegate_refused" ["reason"];
-    /// Requests that a limit let through.
-    LIMIT_ADMITTED = Counter "tidegate_limit_admitted" ["limit"];
-    /// Requests that a limit refused.
-    LIMIT_REFUSED = Counter "tidegate_limit_refused" ["limit"];
-    /// Requests that a limit in shadow mode would have refused.
-    LIMIT_SHADOWED = Counter "tidegate_limit_shadowed" ["limit"];
-    /// Requests that a limit decided while a region could not be heard that may be serving.
-    LIMIT_PARTITIONED = Counter "tidegate_limit_partitioned" ["limit"];
-    /// Requests that a limit in Redis decided without Redis.
-    LIMIT_UNSTORED = Counter "tidegate_limit_unstored" ["limit"];
-    /// Commands to the Redis of limits, by outcome: answered, failed, timed out, and not sent
-    /// because too many were under way.
-    LIMIT_STORE_COMMANDS = Counter "tidegate_limit_store_commands" ["outcome"];
-    /// Whether this node asks the Redis of limits, or takes it to be down.
-    LIMIT_STORE_UP = Gauge "tidegate_limit_store_up" [];
-    /// Commands to the Redis of limits that wait for an answer, and how many may.
-    LIMIT_STORE_IN_FLIGHT = Gauge "tidegate_limit_store_in_flight" ["state"];
-    /// Requests that waited for room in their limits, or for rights of a strict one.
-    LIMIT_DELAYED = Counter "tidegate_limit_delayed" ["limit"];
-    /// Requests that a limit refused because as many waited for it as may.
-    LIMIT_QUEUE_FULL = Counter "tidegate_limit_queue_full" ["limit"];
-    /// Windows that are over in which more was asked for than a limit allows, as this node knows.
-    LIMIT_JUDGED_WINDOWS = Counter "tidegate_limit_judged_windows" ["limit"];
-    /// What a limit allowed in these windows, all subjects together.
-    LIMIT_JUDGED_ALLOWED = Counter "tidegate_limit_judged_allowed" ["limit"];
-    /// What was admitted in these windows beyond what is allowed, all over the world.
-    LIMIT_JUDGED_OVER = Counter "tidegate_limit_judged_over" ["limit"];
-    /// What was admitted in these windows short of what is allowed.
-    LIMIT_JUDGED_UNDER = Counter "tidegate_limit_judged_under" ["limit"];
-    /// The error that is usual in these windows: about the square root of what is under way.
-    LIMIT_JUDGED_EXPECTED = Counter "tidegate_limit_judged_expected" ["limit"];
-    /// The most that could have been admitted in these windows beyond what is allowed.
-    LIMIT_JUDGED_WORST = Counter "tidegate_limit_judged_worst" ["limit"];
-    /// How often a subject without a counter of its own was counted in the limit's sketch.
-    LIMIT_OVERFLOWED = Counter "tidegate_limit_overflowed" [];
-    /// Subjects that lost their own counter to make room, and are counted in the sketch since.
-    LIMIT_EVICTED = Counter "tidegate_limit_evicted" [];
-    /// Subjects whose counts are known.
-    LIMIT_SUBJECTS = Gauge "tidegate_limit_subjects" ["state"];
-    /// Requests asked for a second by the subjects that are in demand most, by their hash: at most
-    /// ten at a time.
-    LIMIT_HOTTEST_ASKED = Gauge "tidegate_limit_hottest_asked" ["limit", "subject"];
-    /// The part of its amount that such a subject has taken.
-    LIMIT_HOTTEST_TAKEN = Gauge "tidegate_limit_hottest_taken" ["limit", "subject"];
-    /// Subjects for which there is room.
-    LIMIT_SUBJECTS_MAX = Gauge "tidegate_limit_subjects_max" [];
-    /// How old the youngest word from another region is.
-    LIMIT_STALENESS_SECONDS = Gauge "tidegate_limit_staleness_seconds" ["region"];
-    /// Rows of counts received from other nodes, by what became of them.
-    LIMIT_ROWS = Counter "tidegate_limit_rows" ["outcome"];
-    /// Times that news of counts had to wait longer than usual for the budget of `sync`, by for
-    /// whom.
-    LIMIT_NEWS_DELAYED = Counter "tidegate_limit_news_delayed" ["to"];
-    /// Client connections accepted.
-    CONNECTIONS = Counter "tidegate_connections" ["door"];
-    /// Client connections open.
-    CONNECTIONS_OPEN = Gauge "tidegate_connections_open" ["door"];
-    /// Client connections that may be open at a time.
-    CONNECTIONS_MAX = Gauge "tidegate_connections_max" ["door"];
-    /// Client connections ended by the gateway, or broken, by reason.
-    CONNECTIONS_CUT = Counter "tidegate_connections_cut" ["door", "reason"];
-    /// Connections made to a service.
-    UPSTREAM_CONNECTIONS = Counter "tidegate_upstream_connections" ["upstream"];
-    /// Requests sent on a connection that was used before.
-    UPSTREAM_REUSED = Counter "tidegate_upstream_reused" ["upstream"];
-    /// Attempts at a service that failed, by reason.
-    UPSTREAM_FAILURES = Counter "tidegate_upstream_failures" ["upstream", "reason"];
-    /// Whether an endpoint is fit: 1 or 0.
-    UPSTREAM_FIT = Gauge "tidegate_upstream_fit" ["upstream", "endpoint"];
-    /// Requests that were passed on to another region, whose own endpoints were gone: answered,
-    /// not served there either, not reached, or failed after they were sent.
-    RELAY_SENT = Counter "tidegate_relay_sent" ["region", "result"];
-    /// Requests that came from another region: served, not served, refused because they were passed
-    /// on too often, or failed.
-    RELAY_TAKEN = Counter "tidegate_relay_taken" ["region", "result"];
-    /// Whether a region is not asked for a while, because it could not serve for this one.
-    RELAY_HELD = Gauge "tidegate_relay_held" ["upstream", "region"];
-    /// Keys held in the cache.
-    KEYS_CACHED = Gauge "tidegate_keys_cached" ["kind"];
-    /// Look-ups of keys in the store.
-    KEY_LOOKUPS = Counter "tidegate_key_lookups" ["outcome"];
-    /// Time that the key store took to answer, all answers together.
-    KEY_STORE_SECONDS = Counter "tidegate_key_store_seconds" [];
-    /// Whether the key store answered when it was last asked: 1 or 0.
-    KEY_STORE_ANSWERS = Gauge "tidegate_key_store_answers" [];
-    /// Requests that an old record served, because the key store did not answer.
-    KEYS_STALE_USED = Counter "tidegate_keys_stale_used" [];
-    /// Records of what operators changed, in the node's audit file, by whether they could be
-    /// written.
-    AUDIT_RECORDS = Counter "tidegate_audit_records" ["result"];
-    /// Copies of key records that did not go to disk.
-    KEY_COPIES_DROPPED = Counter "tidegate_key_copies_dropped" [];
-    /// Reads of the key table's stream and of its log of revocations, by result.
-    KEY_TAIL_READS = Counter "tidegate_key_tail_reads" ["result"];
-    /// Whether this node follows the key table's stream for its region: 1 or 0.
-    KEY_TAIL_ELECTED = Gauge "tidegate_key_tail_elected" [];
-    /// How long the last change was under way from the key table to this node, if it follows.
-    KEY_TAIL_LAG_SECONDS = Gauge "tidegate_key_tail_lag_seconds" [];
-    /// How long ago this node last read the whole recent log of revocations; absent before it did.
-    KEY_LOG_AGE_SECONDS = Gauge "tidegate_key_log_age_seconds" [];
-    /// Revocations that this node heard of and has not yet seen in the key table.
-    KEYS_UNSTORED = Gauge "tidegate_key_revocations_unstored" [];
-    /// Whether that log was never read or longer ago than two minutes: a revocation may be missed.
-    KEYS_STALE = Gauge "tidegate_keys_stale" [];
-    /// Tokens by what came of them: found in the cache, verified, or why not.
-    TOKENS = Counter "tidegate_tokens" ["authenticator", "result"];
-    /// Verified tokens that are remembered.
-    TOKENS_CACHED = Gauge "tidegate_tokens_cached" ["authenticator"];
-    /// Fetches of issuers' keys, by how they ended.
-    TOKEN_KEY_FETCHES = Counter "tidegate_token_key_fetches" ["authenticator", "outcome"];
-    /// Signed requests by what came of them: `verified`, or why not. Bodies are judged apart,
-    /// later.
-    SIGNATURES = Counter "tidegate_signatures" ["authenticator", "result"];
-    /// Nonces that are remembered, of all keys together.
-    SIGNATURE_NONCES = Gauge "tidegate_signature_nonces" ["authenticator"];
-    /// Bytes of signed bodies that are held until they are there as a whole.
-    SIGNED_BODIES_HELD_BYTES = Gauge "tidegate_signed_bodies_held_bytes" ["authenticator"];
-    /// Callers of whom somebody else was asked, by how it ended; `full` if as many were asked about
-    /// as may be.
-    ASKED = Counter "tidegate_authenticator_asked" ["authenticator", "outcome"];
-    /// Answers about callers that are remembered.
-    ASKED_CACHED = Gauge "tidegate_authenticator_cached" ["authenticator"];
-    /// Logins in the browser and sessions, by what came of them.
-    LOGINS = Counter "tidegate_logins" ["authenticator", "result"];
-    /// Signed statements of callers that are remembered.
-    ASSERTIONS_CACHED = Gauge "tidegate_assertions_cached" [];
-    /// Entries of the replicated key ledger.
-    LEDGER_ENTRIES = Gauge "tidegate_ledger_entries" [];
-    /// Nodes known, by region and whether they are taken for alive.
-    NODES = Gauge "tidegate_nodes" ["region", "alive"];
-    /// Where a region is, in degrees; always 1, the place is in the labels.
-    REGION_PLACE = Gauge "tidegate_region_place" ["region", "latitude", "longitude"];
-    /// Whether a region is announced, as routing tells: 1 or 0.
-    REGION_ANNOUNCED = Gauge "tidegate_region_announced" ["region"];
-    /// Whether this node is announced: 1 or 0.
-    ANNOUNCED = Gauge "tidegate_announced" [];
-    /// Whether the routing daemon does what this node wants: 1 or 0. Alert on 0.
-    ANYCAST_FOLLOWS = Gauge "tidegate_anycast_follows" [];
-    /// Attempts to set the routing daemon that failed.
-    ANYCAST_FAILURES = Counter "tidegate_anycast_failures" [];
-    /// How often the routing daemon was not as wanted and was set.
-    ANYCAST_CORRECTIONS = Counter "tidegate_anycast_corrections" [];
-    /// Questions to the DNS zone, by what became of them.
-    DNS_QUESTIONS = Counter "tidegate_dns_questions" ["outcome"];
-    /// Whether this node takes requests: 1 or 0.
-    READY = Gauge "tidegate_ready" [];
-    /// Bytes sent to other nodes, by how they travel.
-    MESH_SENT_BYTES = Counter "tidegate_mesh_sent_bytes" ["by"];
-    /// Bytes received from other nodes, by how they travelled.
-    MESH_RECEIVED_BYTES = Counter "tidegate_mesh_received_bytes" ["by"];
-    /// Messages to or from other nodes that were dropped, by reason.
-    MESH_DROPPED = Counter "tidegate_mesh_dropped" ["reason"];
-    /// Links to other nodes that are up.
-    MESH_LINKS = Gauge "tidegate_mesh_links" [];
-    /// How far the node's wall clock is ahead of this machine's. Not zero while the machine's is
-    /// off from those of most nodes, or was.
-    CLOCK_AHEAD_SECONDS = Gauge "tidegate_clock_ahead_seconds" [];
-    /// How far the clocks of most nodes are ahead of this node's; absent with fewer than two peers.
-    CLOCK_APART_SECONDS = Gauge "tidegate_clock_apart_seconds" [];
-    /// Whether this machine's clock is off and the node goes by those of most nodes: 1 or 0. Alert
-    /// on 1.
-    CLOCK_FOLLOWS_PEERS = Gauge "tidegate_clock_follows_peers" [];
-    /// Lines of the access log that were dropped because the destination was too slow.
-    LOG_DROPPED = Counter "tidegate_access_log_dropped" [];
-    /// Lines of the access log written.
-    LOG_WRITTEN = Counter "tidegate_access_log_written" [];
-    /// Configurations loaded, by result.
-    RELOADS = Counter "tidegate_config_reloads" ["result"];
-    /// The configuration that is running; always 1, the generation is the label.
-    CONFIG = Gauge "tidegate_config_info" ["generation"];
-    /// Who listens to the console's events, and how many may.
-    CONSOLE_LISTENERS = Gauge "tidegate_console_listeners" ["state"];
-    /// Listeners to the console's events who were turned away because as many listened as may.
-    CONSOLE_TURNED_AWAY = Counter "tidegate_console_turned_away" [];
-    /// Series that were left out of this scrape because a metric had too many.
-    SERIES_DROPPED = Gauge "tidegate_scrape_series_dropped" [];
-    /// When the process started, in seconds since the Unix epoch.
-    START_SECONDS = Gauge "process_start_time_seconds" [];
-    /// Memory that the process holds.
-    RSS_BYTES = Gauge "process_resident_memory_bytes" [];
-    /// User and system CPU time spent.
-    CPU_SECONDS = Counter "process_cpu_seconds" [];
-    /// File descriptors open.
-    OPEN_FDS = Gauge "process_open_fds" [];
+const UNITS: [&str; 2] = ["_seconds", "_bytes"];
+
+/// Values that a label has at most.
+#[must_use]
+pub fn values_max(label: &str) -> usize {
+    let known = LABELS.iter().find(|(name, ..)| *name == label);
+    known.map_or(1, |(_, most, _)| *most)
 }
+
+/// All labels: how many values each has at most, and what they are.
+pub const LABELS: &[(&str, usize, &str)] = &[
+    ("alive", 2, "`yes` or `no`"),
+    ("authenticator", 64, "a method of world.yaml"),
+    ("by", 2, "`datagram` or `stream`"),
+    (
+        "core",
+        257,
+        "a core, by its number; `control` for the control plane",
+    ),
+    (
+        "door",
+        64,
+        "a door of the region's file; `relay` for other regions",
+    ),
+    ("endpoint", 200, "an address of a service"),
+    ("from", 64, "a region"),
+    ("generation", 1, "a digest of the configuration"),
+    ("kind", 2, "`known` or `unknown`"),
+    ("label", 8, "a label of this list"),
+    ("latitude", 1, "degrees; one for each region"),
+    ("limit", 10_000, "a limit of world.yaml"),
+    ("longitude", 1, "degrees; one for each region"),
+    ("outcome", 16, "a word"),
+    ("reason", 64, "a word"),
+    ("region", 64, "a region of world.yaml"),
+    ("result", 48, "a word"),
+    (
+        "route",
+        10_000,
+        "a route of world.yaml; `-` for requests without one",
+    ),
+    ("state", 4, "a word"),
+    ("status", 5, "a class of status: `2xx`"),
+    (
+        "subject",
+        1,
+        "a subject's hash; ten at a time, of all limits together",
+    ),
+    ("to", 64, "what it became, or a region"),
+    ("upstream", 2_000, "a service of world.yaml"),
+    ("version", 1, "a version of this program"),
+];
+
+/// The catalogue as Markdown: `METRICS.md`.
+#[must_use]
+pub fn document() -> String {
+    use std::fmt::Write as _;
+    let mut out = String::from(DOCUMENT_HEAD);
+    for def in ALL {
+        let labels: Vec<String> = def
+            .labels
+            .iter()
+            .map(|label| format!("`{label}`"))
+            .collect();
+        // Writing to a String does not fail.
+        let _ok = writeln!(
+            out,
+            "| `{}` | {} | {} | {} | {} | {} |",
+            def.exposed(),
+            def.kind.word(),
+            def.unit(),
+            labels.join(", "),
+            def.series_max(),
+            def.help(),
+        );
+    }
+    out.push_str(
+        "\n## Labels\n\n| Label | Values at most | What they are |\n| --- | --- | --- |\n",
+    );
+    for (label, most, what) in LABELS {
+        let _ok = writeln!(out, "| `{label}` | {most} | {what} |");
+    }
+    out
+}
+
+const DOCUMENT_HEAD: &str = "\
+# Metrics
+
+Written by `cargo run -p tidegate-telemetry --example metrics`, from `src/catalog/all.rs`; a test compares the two.
+
+`GET /metrics` on the admin door answers in OpenMetrics, in Prometheus's text, or in its protobuf with native histograms, as the
+scraper's `Accept` asks. Exemplars of histograms carry trace ids, of requests that were traced. A histogram counts as one series here;
+in texts it is one line a bound, a sum and a count.
+
+Names that are beyond the bound of their label are counted together under `_other`, and `tidegate_series_overflowed_total` tells of it.
+
+| Metric | Kind | Unit | Labels | Series at most | What it tells |
+| --- | --- | --- | --- | --- | --- |
+";
 
 #[cfg(test)]
 mod tests {
@@ -244,7 +192,8 @@ mod tests {
     #[test]
     fn names_are_unique_and_well_formed() {
         let mut seen = BTreeSet::new();
-        for def in ALL {
+        for (place, def) in ALL.iter().enumerate() {
+            assert_eq!(def.place, place);
             assert!(seen.insert(def.name), "{} stands here twice", def.name);
             let known_start = def.name.starts_with("tidegate_") || def.name.starts_with("process_");
             let plain = def.name.bytes().all(|b| matches!(b, b'a'..=b'z' | b'_'));
@@ -256,5 +205,26 @@ mod tests {
             );
             assert!(def.help.trim().ends_with('.'), "{}", def.name);
         }
+    }
+
+    #[test]
+    fn every_label_has_a_bound() {
+        for label in ALL.iter().flat_map(|def| def.labels) {
+            assert!(LABELS.iter().any(|(known, ..)| known == label), "{label}");
+        }
+        for (label, ..) in LABELS {
+            assert!(ALL.iter().any(|def| def.labels.contains(label)), "{label}");
+        }
+        assert_eq!(REQUESTS.series_max(), 50_000);
+        assert_eq!((READY.series_max(), READY.unit()), (1, ""));
+        assert_eq!(REQUEST_SECONDS.unit(), "seconds");
+    }
+
+    #[test]
+    fn the_document_is_what_the_catalogue_says() {
+        assert!(
+            include_str!("../METRICS.md") == document(),
+            "METRICS.md is old: cargo run -p tidegate-telemetry --example metrics > crates/telemetry/METRICS.md"
+        );
     }
 }

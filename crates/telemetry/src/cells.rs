@@ -17,6 +17,11 @@ impl Cell {
         self.0.fetch_sub(n, Relaxed);
     }
 
+    /// Puts `n` in its place, for numbers that one alone writes.
+    pub fn set(&self, n: u64) {
+        self.0.store(n, Relaxed);
+    }
+
     /// The number.
     pub fn get(&self) -> u64 {
         self.0.load(Relaxed)
@@ -49,6 +54,11 @@ impl<T> PerCore<T> {
     #[must_use]
     pub fn of(&self, core: usize) -> &T {
         &self.cores[core.min(self.cores.len() - 1)].0
+    }
+
+    /// The values of all cores.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &T> {
+        self.cores.iter().map(|core| &core.0)
     }
 
     /// The sum over all cores of what `read` takes from each.

@@ -8,13 +8,19 @@
 mod access_log;
 pub mod catalog;
 mod cells;
+mod durations;
 mod expose;
 mod log;
 pub mod metrics;
+mod scrape;
+mod wire;
 
 pub use access_log::{AccessLog, Destination, LogBuffer, RequestFacts};
 pub use catalog::Def;
 pub use cells::{Cell, PerCore};
-pub use expose::{CONTENT_TYPE, Scrape};
+pub use durations::{Durations, Exemplar};
+pub use expose::Format;
 pub use log::{LogFormat, init_log};
 pub use metrics::Metrics;
+pub use scrape::Scrape;
+pub use wire::Wire;

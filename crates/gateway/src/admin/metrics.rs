@@ -1,11 +1,12 @@
 //! `/metrics`: what was counted, and what is.
 
 use axum::extract::State;
-use axum::http::header::CONTENT_TYPE as CONTENT_TYPE_HEADER;
+use axum::http::HeaderMap;
+use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use tidegate_cluster::ClusterStatus;
 use tidegate_limit::{Judged, TopBy};
-use tidegate_telemetry::{CONTENT_TYPE, Scrape, catalog};
+use tidegate_telemetry::{Format, Scrape, catalog};
 use tidegate_zone::Outcome;
 
 use super::Shared;
@@ -16,14 +17,20 @@ use crate::watch::LISTENERS_MAX;
 /// Subjects that are told of.
 const HOTTEST: usize = 10;
 
-pub(super) async fn metrics(State(services): State<Shared>) -> Response {
-    let scrape = gather(&services).await;
-    ([(CONTENT_TYPE_HEADER, CONTENT_TYPE)], scrape.text()).into_response()
+pub(super) async fn metrics(headers: HeaderMap, State(services): State<Shared>) -> Response {
+    let accept = headers.get(ACCEPT).and_then(|field| field.to_str().ok());
+    let format = Format::wanted(accept.unwrap_or_default());
+    let scrape = gather(&services, format).await;
+    let began = services.clock.mono();
+    let answer = scrape.finish();
+    let took = services.clock.mono().since(began);
+    services.metrics.scraped(took);
+    ([(CONTENT_TYPE, format.content_type())], answer).into_response()
 }
 
-/// All that was counted and is.
-pub(crate) async fn gather(services: &Services) -> Scrape {
-    let mut scrape = Scrape::default();
+/// All that was counted and is, with as much of it as a format can say.
+pub(crate) async fn gather(services: &Services, format: Format) -> Scrape {
+    let mut scrape = Scrape::new(format);
     services.metrics.scrape(&mut scrape);
     if let Some(status) = services.cluster.look(tidegate_cluster::Node::status).await {
         add_cluster(&mut scrape, services, &status);
@@ -83,6 +90,8 @@ fn add_cluster(scrape: &mut Scrape, services: &Services, status: &ClusterStatus)
                 &[name],
                 ms as f64 / 1_000.0,
             );
+            let (lag, pair) = (ms as f64 / 1_000.0, [name, services.node.region.as_str()]);
+            scrape.gauge(&catalog::REPLICATION_LAG_SECONDS, &pair, lag);
         }
         if let Some(announced) = region.announced {
             scrape.gauge(&catalog::REGION_ANNOUNCED, &[name], flag(announced));
@@ -183,6 +192,12 @@ async fn add_judged(scrape: &mut Scrape, services: &Services) {
 
 fn add_tables(scrape: &mut Scrape, services: &Services) {
     let live = services.shared.live.load();
+    scrape.gauge(&catalog::BUILD, &[env!("CARGO_PKG_VERSION")], 1.0);
+    for door in &services.doors {
+        if let Some(secs) = door.tls.as_ref().and_then(|tls| tls.not_after()) {
+            scrape.gauge(&catalog::TLS_EXPIRY, &[&door.name], secs as f64);
+        }
+    }
     scrape.gauge(
         &catalog::CONFIG,
         &[&live.snapshot.generation.to_string()],
@@ -299,14 +314,25 @@ fn add_process(scrape: &mut Scrape, started_unix_micros: u64) {
     if let Some(ticks) = ticks {
         scrape.counter_float(&catalog::CPU_SECONDS, &[], ticks as f64 / 100.0);
     }
-    let rss_kib = read("status").and_then(|status| {
-        let line = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:"))?;
-        line.trim().trim_end_matches(" kB").parse::<u64>().ok()
-    });
-    if let Some(kib) = rss_kib {
-        scrape.gauge(&catalog::RSS_BYTES, &[], kib as f64 * 1_024.0);
+    let status = read("status").unwrap_or_default();
+    for (line, unit, def) in [
+        ("VmRSS:", 1_024.0, &catalog::RSS_BYTES),
+        ("VmSize:", 1_024.0, &catalog::VIRTUAL_BYTES),
+        ("Threads:", 1.0, &catalog::THREADS),
+    ] {
+        let found = status.lines().find_map(|found| found.strip_prefix(line));
+        let number = found.and_then(|text| text.trim().trim_end_matches(" kB").parse::<u64>().ok());
+        if let Some(number) = number {
+            scrape.gauge(def, &[], number as f64 * unit);
+        }
+    }
+    let limits = read("limits").unwrap_or_default();
+    let files = limits
+        .lines()
+        .find_map(|line| line.strip_prefix("Max open files"));
+    let soft = files.and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok());
+    if let Some(soft) = soft {
+        scrape.gauge(&catalog::MAX_FDS, &[], soft as f64);
     }
     if let Ok(fds) = std::fs::read_dir("/proc/self/fd") {
         scrape.gauge(&catalog::OPEN_FDS, &[], fds.count() as f64);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use tidegate_model::Mono;
-use tidegate_telemetry::{Scrape, catalog};
+use tidegate_telemetry::{Format, Scrape, catalog};
 
 use crate::admin::gather;
 use crate::services::Services;
@@ -79,7 +79,7 @@ impl Sample {
     pub(super) async fn take(services: &Services) -> Self {
         Self {
             at: services.clock.mono(),
-            scrape: gather(services).await,
+            scrape: gather(services, Format::Text).await,
         }
     }
 
@@ -251,17 +251,24 @@ fn quantile(buckets: &[(f64, u64)], part: f64) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use tidegate_telemetry::Durations;
+
     use super::*;
 
     fn sample(at: u64, answered: u64, slow: u64) -> Sample {
         let mut scrape = Scrape::default();
         scrape.counter(&catalog::REQUESTS, &["a", "2xx"], answered);
         scrape.counter(&catalog::REQUESTS, &["a", "5xx"], slow);
-        let buckets = vec![(0.001, answered), (0.5, slow), (f64::INFINITY, 0)];
-        scrape.histogram(&catalog::REQUEST_SECONDS, &["a"], 1.0, buckets);
+        let took = Durations::default();
+        for (times, ms) in [(answered, 1), (slow, 500)] {
+            (0..times).for_each(|_| took.record(Duration::from_millis(ms)));
+        }
+        scrape.durations(&catalog::REQUEST_SECONDS, &["a"], &took);
         scrape.counter(&catalog::LIMIT_ADMITTED, &["l"], answered);
         scrape.gauge(&catalog::UPSTREAM_FIT, &["u", "10.0.0.1:80"], 0.0);
-        let at = Mono::ZERO + std::time::Duration::from_secs(at);
+        let at = Mono::ZERO + Duration::from_secs(at);
         Sample { at, scrape }
     }
 

@@ -14,7 +14,7 @@ use tidegate_balance::{EndpointName, PoolSpec};
 use tidegate_dns::Dns;
 use tidegate_model::{Mono, NodeId};
 use tidegate_runtime::Clock;
-use tidegate_telemetry::metrics::{PoolFailure, PoolMetrics};
+use tidegate_telemetry::metrics::{Counted, PoolFailure, PoolMetrics};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
@@ -59,8 +59,7 @@ pub(crate) struct Lease {
     idle_max: usize,
     keep: Duration,
     home: Weak<Upstreams>,
-    metrics: Arc<PoolMetrics>,
-    core: usize,
+    counted: Counted,
     /// How long it had been idle, if it was used before.
     pub(crate) idle_for: Option<Duration>,
 }
@@ -118,8 +117,7 @@ impl Upstreams {
             idle_max: spec.idle_connections_max,
             keep: spec.idle_connection_timeout.get(),
             home: Rc::downgrade(self),
-            metrics: Arc::clone(metrics),
-            core: self.core,
+            counted: Counted::request(Arc::clone(metrics), self.core),
             idle_for,
         })
     }
@@ -143,8 +141,9 @@ impl Upstreams {
         &self,
         destination: &Destination,
         spec: &PoolSpec,
-        metrics: &PoolMetrics,
+        metrics: &Arc<PoolMetrics>,
     ) -> Result<SendRequest<Upload>, NoConnection> {
+        let counted = || Counted::connection(Arc::clone(metrics), self.core);
         let connecting = async {
             match destination {
                 Destination::Endpoint(endpoint) => {
@@ -152,21 +151,19 @@ impl Upstreams {
                         .dns
                         .socket_addr(&endpoint.host, endpoint.port, self.clock.mono())
                         .await?;
-                    speak_on(dial(addr).await?).await
+                    speak_on(dial(addr).await?, counted).await
                 }
                 Destination::Node(node, addr) => {
                     let relays = self.relays.as_ref().ok_or(io::ErrorKind::Unsupported)?;
                     relays.under_way(&node.region, HANDSHAKES).await;
-                    speak_on(relays.peers.greet(dial(*addr).await?, node).await?).await
+                    let stream = relays.peers.greet(dial(*addr).await?, node).await?;
+                    speak_on(stream, counted).await
                 }
             }
         };
         let cells = metrics.of(self.core);
         match tokio::time::timeout(spec.connect_timeout.get(), connecting).await {
-            Ok(Ok(sender)) => {
-                cells.connected.add(1);
-                Ok(sender)
-            }
+            Ok(Ok(sender)) => Ok(sender),
             Ok(Err(error)) => {
                 cells.failed(PoolFailure::Connect);
                 Err(NoConnection::Failed(error))
@@ -209,7 +206,7 @@ impl Lease {
 
     /// The exchange failed: the connection is closed.
     pub(crate) fn failed(self, why: PoolFailure) {
-        self.metrics.of(self.core).failed(why);
+        self.counted.cells().failed(why);
     }
 }
 
@@ -220,7 +217,10 @@ async fn dial(addr: SocketAddr) -> io::Result<TcpStream> {
 }
 
 /// Speaks HTTP/1.1 on a connection, in a task of its own.
-async fn speak_on<T>(stream: T) -> io::Result<SendRequest<Upload>>
+async fn speak_on<T>(
+    stream: T,
+    counted: impl FnOnce() -> Counted,
+) -> io::Result<SendRequest<Upload>>
 where
     T: AsyncRead + AsyncWrite + Unpin + 'static,
 {
@@ -228,7 +228,9 @@ where
         .max_buf_size(HEAD_MAX)
         .handshake(TokioIo::new(stream));
     let (sender, conn) = handshake.await.map_err(io::Error::other)?;
+    let counted = counted();
     tokio::task::spawn_local(async move {
+        let _open = counted;
         // What goes wrong here is told to whoever waits for the answer.
         let _told = conn.await;
     });

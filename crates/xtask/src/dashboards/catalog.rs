@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn the_catalogue_of_the_house_is_read() {
-        let source = include_str!("../../../telemetry/src/catalog.rs");
+        let source = include_str!("../../../telemetry/src/catalog/all.rs");
         let catalog = Catalog::read(source, "  - record: home:x:rate1m\n");
         let labels = |name| catalog.labels(name).flatten().map(|all| all.join(" "));
         let requests = labels("tidegate_requests_total").unwrap();
