@@ -9,6 +9,7 @@ mod anycast;
 mod auth;
 mod door;
 mod load;
+mod logs;
 mod places;
 mod read;
 mod region;
@@ -28,6 +29,7 @@ pub use anycast::{
 pub use auth::{AnonymousSpec, AuthenticatorSpec, BY_KEY, EVERYONE, Methods};
 pub use door::{DoorSpec, DoorTimeouts, RELAY_DOOR, TlsSpec};
 pub use load::{Loaded, LoadedRegion, load, load_node};
+pub use logs::{LogField, LogFileSpec, LogFormatSpec, LogSpec, LogTo, SyslogSpec};
 pub use places::Location;
 pub use read::{Spanned, read};
 pub use region::{DrainSpec, NodeSpec, RegionSpec};

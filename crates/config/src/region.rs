@@ -8,7 +8,7 @@ use tidegate_balance::EndpointName;
 use tidegate_identity::KeyStoreSpec;
 use tidegate_model::Period;
 
-use crate::{AnycastSpec, DoorSpec, Spanned};
+use crate::{AnycastSpec, DoorSpec, LogSpec, Spanned};
 
 /// One region.
 #[derive(Clone, Debug, Deserialize)]
@@ -36,6 +36,9 @@ pub struct RegionSpec {
     /// How a node that is being stopped leaves.
     #[serde(default)]
     pub drain: DrainSpec,
+    /// Where the access log goes besides where the command line says, by name.
+    #[serde(default)]
+    pub logs: BTreeMap<String, Spanned<LogSpec>>,
 }
 
 /// How a node that is being stopped leaves.

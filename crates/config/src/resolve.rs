@@ -5,6 +5,7 @@ mod auth;
 mod caller;
 mod clear;
 mod exposure;
+mod logs;
 mod names;
 mod regions;
 mod require;

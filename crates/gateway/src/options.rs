@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use tidegate_telemetry::Destination;
+use crate::logs::MainLog;
 
 /// What a node is told on the command line.
 #[derive(Clone, Debug)]
@@ -15,7 +15,7 @@ pub(crate) struct Options {
     pub(crate) admin: Option<SocketAddr>,
     pub(crate) doors: Vec<(String, SocketAddr)>,
     pub(crate) workers: Option<usize>,
-    pub(crate) access_log: Destination,
+    pub(crate) access_log: MainLog,
     /// Whether links to other regions may be cut through the admin door.
     pub(crate) lab: bool,
     /// Whether links to other regions are as long as on the globe.

@@ -34,6 +34,8 @@ pub(crate) struct Reloaded {
 /// The report; the old generation goes on.
 pub(crate) async fn reload(services: &Arc<Services>) -> Result<Reloaded, String> {
     let _one_at_a_time = services.reloading.lock().await;
+    // Whoever moves files of logs aside asks for a reload, whatever comes of it.
+    services.access_log.reopen();
     let result = try_reload(services).await;
     let now = services.clock.now().wall;
     services.metrics.reloads.reloaded(result.is_ok(), now);

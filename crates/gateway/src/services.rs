@@ -12,7 +12,7 @@ use tidegate_model::{NodeId, Wall};
 use tidegate_net::DoorSettings;
 use tidegate_proxy::{Probes, Shared};
 use tidegate_runtime::{Clock, Handle, Stop};
-use tidegate_telemetry::{Cell, Metrics};
+use tidegate_telemetry::{AccessLog, Cell, Metrics};
 use tidegate_zone::Served;
 
 use crate::audit::Audit;
@@ -39,6 +39,8 @@ pub(crate) struct Services {
     pub(crate) tail: TailState,
     pub(crate) has_table: bool,
     pub(crate) metrics: Arc<Metrics>,
+    /// Its files are opened anew when a node reloads.
+    pub(crate) access_log: AccessLog,
     /// How the routing daemon does.
     pub(crate) anycast: Arc<Condition>,
     /// The device with the anycast addresses: it goes with the process.

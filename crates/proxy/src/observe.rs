@@ -6,7 +6,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderValue, Method};
+use http::header::{REFERER, USER_AGENT};
+use http::{HeaderValue, Method, Uri};
 use tidegate_identity::Identity;
 use tidegate_model::{Now, RegionId};
 use tidegate_net::{ConnFacts, Protocol};
@@ -29,7 +30,10 @@ pub(crate) struct Story {
     begun: Now,
     pub(crate) id: RequestId,
     method: Method,
-    path: String,
+    /// Its path and query; a copy of a reference.
+    uri: Uri,
+    agent: Option<HeaderValue>,
+    referer: Option<HeaderValue>,
     pub(crate) host: String,
     pub(crate) client: Option<IpAddr>,
     /// The route's place.
@@ -80,7 +84,9 @@ impl Story {
             begun,
             id,
             method: head.method.clone(),
-            path: head.uri.path().to_owned(),
+            uri: head.uri.clone(),
+            agent: head.headers.get(USER_AGENT).cloned(),
+            referer: head.headers.get(REFERER).cloned(),
             host: String::new(),
             client: None,
             route: None,
@@ -156,7 +162,10 @@ impl Drop for Story {
             },
             method: self.method.as_str(),
             host: &self.host,
-            path: &self.path,
+            path: self.uri.path(),
+            query: self.uri.query().unwrap_or_default(),
+            agent: text(self.agent.as_ref()),
+            referer: text(self.referer.as_ref()),
             status,
             refusal: self.refusal,
             ended,
@@ -177,4 +186,11 @@ impl Drop for Story {
             upstream: self.first_byte,
         });
     }
+}
+
+/// A field as text; what is no text is not logged.
+fn text(field: Option<&HeaderValue>) -> &str {
+    field
+        .and_then(|field| field.to_str().ok())
+        .unwrap_or_default()
 }

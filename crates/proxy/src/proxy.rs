@@ -44,7 +44,7 @@ impl Proxy {
                 shared.dns.clone(),
                 shared.relays.clone(),
             ),
-            log: RefCell::new(log.buffer()),
+            log: RefCell::new(log.buffer(core)),
             rng: RefCell::new(seed.child(&format!("core {core}")).rng()),
             // Cores that count in step would all send to the same endpoint.
             turn: Cell::new(core),

@@ -1,12 +1,16 @@
-//! One line of JSON for each request.
+//! One line for each request, to as many destinations as wanted.
 //!
-//! A core formats lines into a buffer of its own and hands full buffers to a thread that writes
-//! them. When that thread is too slow, whole buffers are dropped and their lines counted: a log
-//! never makes a request wait. Queries, keys and other headers are not logged.
+//! A core formats lines into a buffer of its own for each destination and hands full buffers to the
+//! destination's thread. When that is too slow, down, or refuses, whole buffers are dropped and
+//! their lines counted, and said once a minute: a log never makes a request wait. Credentials and
+//! values of queries are not logged.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
-use std::net::IpAddr;
+mod facts;
+mod format;
+mod outlet;
+
+use std::collections::BTreeMap;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -14,130 +18,254 @@ use std::time::Duration;
 
 use tidegate_model::Wall;
 
-use crate::metrics::Metrics;
+pub use facts::{FIELDS, Omitted, RequestFacts};
+pub use format::LineFormat;
+pub use outlet::{Outlet, Reopen, Rotation, SyslogTo};
+
+use crate::metrics::{LogMetrics, Metrics};
+use outlet::{FileOutlet, Stdout, Syslog};
 
 /// A core hands its buffer over when it is this full.
 const BUFFER_BYTES: usize = 32 * 1_024;
-/// Buffers that wait to be written.
-const BUFFERS_WAITING: usize = 128;
+/// Between two lines of the node's own log about a destination that does not take lines.
+const COMPLAINS_EACH: Duration = Duration::from_secs(60);
 
-/// Where the log goes.
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// Where lines go.
 pub enum Destination {
     /// Standard output.
     Stdout,
     /// The end of this file, which is made if it is not there.
-    File(PathBuf),
-    /// Nowhere.
-    None,
+    File(PathBuf, Option<Rotation>),
+    /// A server of syslog; the text is this machine's name there.
+    Syslog(SyslogTo, String),
+    /// Somewhere that this crate does not know.
+    Other(Box<dyn Outlet>),
 }
 
-/// The thread that writes, and how to reach it.
+/// A log.
+pub struct Log {
+    /// Its name, for metrics.
+    pub name: String,
+    /// Where lines go.
+    pub to: Destination,
+    /// How they look.
+    pub format: LineFormat,
+    /// What is left out of them.
+    pub omitted: Omitted,
+    /// Of the routes named, only this part of what went well is logged.
+    pub sample: BTreeMap<String, f64>,
+    /// Bytes that may wait to be written.
+    pub queue_max: usize,
+}
+
+impl Log {
+    /// A log of all requests, in JSON, four megabytes of which may wait.
+    #[must_use]
+    pub const fn new(name: String, to: Destination) -> Self {
+        Self {
+            name,
+            to,
+            format: LineFormat::Json,
+            omitted: Omitted::NONE,
+            sample: BTreeMap::new(),
+            queue_max: 4 * 1_024 * 1_024,
+        }
+    }
+}
+
+/// The threads that write, and how to reach them.
 #[derive(Clone, Debug)]
 pub struct AccessLog {
-    writer: Option<SyncSender<Lines>>,
-    metrics: Arc<Metrics>,
+    sinks: Arc<[Sink]>,
+    reopen: Reopen,
 }
 
 #[derive(Debug)]
-struct Lines {
+struct Sink {
+    writer: SyncSender<Lines>,
+    format: LineFormat,
+    omitted: Omitted,
+    sample: BTreeMap<String, f64>,
+    metrics: Arc<LogMetrics>,
+}
+
+/// Lines on their way to a destination.
+#[derive(Debug, Default)]
+pub struct Lines {
     bytes: Vec<u8>,
-    count: u64,
+    /// Where each line ends, and when its request came.
+    ends: Vec<(u32, Wall)>,
+}
+
+impl Lines {
+    /// All of them, each with its end.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub const fn count(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Each line, and when its request came.
+    pub fn each(&self) -> impl Iterator<Item = (&[u8], Wall)> {
+        let mut begin = 0;
+        self.ends.iter().map(move |(end, at)| {
+            let line = &self.bytes[begin..*end as usize];
+            begin = *end as usize;
+            (line, *at)
+        })
+    }
 }
 
 impl AccessLog {
-    /// Opens the destination and starts the thread.
+    /// Opens all destinations and starts their threads.
     ///
     /// # Errors
-    /// If the file cannot be opened.
-    pub fn open(destination: &Destination, metrics: Arc<Metrics>) -> io::Result<Self> {
-        let out: Box<dyn Write + Send> = match destination {
-            Destination::None => {
-                return Ok(Self {
-                    writer: None,
-                    metrics,
-                });
-            }
-            Destination::Stdout => Box::new(io::stdout()),
-            Destination::File(path) => Box::new(append_to(path)?),
-        };
-        let (sender, receiver) = sync_channel(BUFFERS_WAITING);
-        let counts = Arc::clone(&metrics);
-        std::thread::Builder::new()
-            .name("access-log".to_owned())
-            .spawn(move || write_all(&receiver, out, &counts))?;
+    /// If a file cannot be opened.
+    pub fn open(logs: Vec<Log>, metrics: &Metrics) -> io::Result<Self> {
+        let reopen = Reopen::default();
+        let sinks = logs
+            .into_iter()
+            .map(|log| Sink::open(log, &reopen, metrics))
+            .collect::<io::Result<Vec<_>>>()?;
         Ok(Self {
-            writer: Some(sender),
-            metrics,
+            sinks: sinks.into(),
+            reopen,
         })
+    }
+
+    /// Asks for files to be opened anew, since they may have been moved aside.
+    pub fn reopen(&self) {
+        self.reopen.now();
     }
 
     /// A buffer for one core.
     #[must_use]
-    pub fn buffer(&self) -> LogBuffer {
+    pub fn buffer(&self, core: usize) -> LogBuffer {
         LogBuffer {
-            log: self.clone(),
-            lines: Lines {
-                bytes: Vec::new(),
-                count: 0,
-            },
+            lines: self.sinks.iter().map(|_| Lines::default()).collect(),
+            sinks: Arc::clone(&self.sinks),
+            dice: core as u64,
         }
     }
 }
 
-fn append_to(path: &PathBuf) -> io::Result<File> {
-    OpenOptions::new().create(true).append(true).open(path)
+impl Sink {
+    fn open(log: Log, reopen: &Reopen, metrics: &Metrics) -> io::Result<Self> {
+        let mut outlet: Box<dyn Outlet> = match log.to {
+            Destination::Stdout => Box::new(Stdout),
+            Destination::File(path, rotation) => {
+                Box::new(FileOutlet::open(path, rotation, reopen.clone())?)
+            }
+            Destination::Syslog(to, host) => Box::new(Syslog::new(to, host)),
+            Destination::Other(outlet) => outlet,
+        };
+        let (writer, waiting) = sync_channel((log.queue_max / BUFFER_BYTES).max(1));
+        let counts = metrics.log(&log.name);
+        let (name, metrics) = (log.name, Arc::clone(&counts));
+        std::thread::Builder::new()
+            .name("access-log".to_owned())
+            .spawn(move || write_all(&name, &waiting, &mut *outlet, &counts))?;
+        Ok(Self {
+            writer,
+            format: log.format,
+            omitted: log.omitted,
+            sample: log.sample,
+            metrics,
+        })
+    }
 }
 
-fn write_all(lines: &Receiver<Lines>, mut out: Box<dyn Write + Send>, metrics: &Metrics) {
-    while let Ok(Lines { bytes, count }) = lines.recv() {
-        match out.write_all(&bytes).and_then(|()| out.flush()) {
-            Ok(()) => metrics.log.written.add(count),
-            Err(_) => metrics.log.dropped.add(count),
+/// Writes until nobody can send lines any more.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a thread without a runtime: its time is nobody's argument"
+)]
+fn write_all(name: &str, waiting: &Receiver<Lines>, outlet: &mut dyn Outlet, metrics: &LogMetrics) {
+    let mut complained: Option<std::time::Instant> = None;
+    while let Ok(lines) = waiting.recv() {
+        let count = lines.count() as u64;
+        let Err(error) = outlet.write(&lines) else {
+            metrics.written.add(count);
+            continue;
+        };
+        metrics.failed.add(count);
+        let silent = complained.is_some_and(|at| at.elapsed() < COMPLAINS_EACH);
+        if !silent {
+            complained = Some(std::time::Instant::now());
+            tracing::warn!(
+                log = name,
+                error,
+                "A destination of the access log takes no lines: they are dropped and counted."
+            );
         }
     }
 }
 
-/// One core's buffer.
+/// One core's buffers.
 #[derive(Debug)]
 pub struct LogBuffer {
-    log: AccessLog,
-    lines: Lines,
+    sinks: Arc<[Sink]>,
+    lines: Vec<Lines>,
+    dice: u64,
 }
 
 impl LogBuffer {
-    /// Adds a line.
+    /// Adds a request to each log that wants it.
     pub fn write(&mut self, facts: &RequestFacts<'_>) {
-        if self.log.writer.is_none() {
-            return;
+        for at in 0..self.sinks.len() {
+            if !self.wanted(at, facts) {
+                continue;
+            }
+            let (sink, lines) = (&self.sinks[at], &mut self.lines[at]);
+            if lines.bytes.capacity() == 0 {
+                lines.bytes.reserve(BUFFER_BYTES + 1_024);
+            }
+            sink.format.write(facts, sink.omitted, &mut lines.bytes);
+            lines.ends.push((lines.bytes.len() as u32, facts.at));
+            if lines.bytes.len() >= BUFFER_BYTES {
+                self.hand_over(at);
+            }
         }
-        if self.lines.bytes.capacity() == 0 {
-            self.lines.bytes.reserve(BUFFER_BYTES + 1_024);
+    }
+
+    /// Whether a log keeps this request: errors always, of the rest its part.
+    fn wanted(&mut self, at: usize, facts: &RequestFacts<'_>) -> bool {
+        let sample = &self.sinks[at].sample;
+        let Some(part) = sample.get(facts.route).copied() else {
+            return true;
+        };
+        if facts.is_error() {
+            return true;
         }
-        facts.format(&mut self.lines.bytes);
-        self.lines.count += 1;
-        if self.lines.bytes.len() >= BUFFER_BYTES {
-            self.flush();
+        // A step of SplitMix64: nothing depends on it but which lines there are.
+        self.dice = self.dice.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut dice = self.dice;
+        dice = (dice ^ dice >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        dice = (dice ^ dice >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        let kept = ((dice ^ dice >> 31) >> 11) as f64 / (1_u64 << 53) as f64 <= part;
+        if !kept {
+            self.sinks[at].metrics.sampled_out.add(1);
         }
+        kept
     }
 
     /// Hands over what there is.
     pub fn flush(&mut self) {
-        if self.lines.count == 0 {
-            return;
+        for at in 0..self.lines.len() {
+            self.hand_over(at);
         }
-        let lines = std::mem::replace(
-            &mut self.lines,
-            Lines {
-                bytes: Vec::new(),
-                count: 0,
-            },
-        );
-        let count = lines.count;
-        if let Some(writer) = &self.log.writer
-            && writer.try_send(lines).is_err()
-        {
-            self.log.metrics.log.dropped.add(count);
+    }
+
+    fn hand_over(&mut self, at: usize) {
+        let lines = std::mem::take(&mut self.lines[at]);
+        let count = lines.count() as u64;
+        if count > 0 && self.sinks[at].writer.try_send(lines).is_err() {
+            self.sinks[at].metrics.queue_full.add(count);
         }
     }
 }
@@ -148,222 +276,5 @@ impl Drop for LogBuffer {
     }
 }
 
-/// What is logged of a request. Empty texts and absent numbers are left out.
-#[derive(Clone, Debug)]
-pub struct RequestFacts<'r> {
-    /// When its head was complete.
-    pub at: Wall,
-    /// Its name.
-    pub id: &'r str,
-    /// The door it came in by.
-    pub door: &'r str,
-    /// The client's address.
-    pub client: Option<IpAddr>,
-    /// `HTTP/1.1` or `HTTP/2`.
-    pub protocol: &'static str,
-    /// The method.
-    pub method: &'r str,
-    /// The host that the client named.
-    pub host: &'r str,
-    /// The path, without its query.
-    pub path: &'r str,
-    /// The status that the client was sent; 499 if it did not wait for one.
-    pub status: u16,
-    /// Why the gateway refused it.
-    pub refusal: &'static str,
-    /// The first limit in shadow mode that would have refused it.
-    pub shadow: &'r str,
-    /// What limits went by because a region could not be heard: `share`, `open` or `closed`.
-    pub partition: &'static str,
-    /// What limits in Redis went by because Redis did not answer; empty if it did.
-    pub unstored: &'static str,
-    /// How long it waited for room in its limits.
-    pub waited: Duration,
-    /// What broke the answer off before its end.
-    pub ended: &'static str,
-    /// The route.
-    pub route: &'r str,
-    /// Who holds the key.
-    pub consumer: &'r str,
-    /// The key's public part, or a token's method and subject.
-    pub key: &'r str,
-    /// The method that the caller is known by.
-    pub auth: &'r str,
-    /// The service's endpoint that answered, or was tried last.
-    pub endpoint: &'r str,
-    /// The region that it was passed on to, or came from.
-    pub relay: &'r str,
-    /// Endpoints tried.
-    pub attempts: u32,
-    /// Bytes of the body received.
-    pub bytes_in: u64,
-    /// Bytes of the body sent.
-    pub bytes_out: u64,
-    /// From the end of its head to the end of its answer.
-    pub took: Duration,
-    /// Until the service's first byte.
-    pub upstream: Option<Duration>,
-}
-
-impl RequestFacts<'_> {
-    fn format(&self, out: &mut Vec<u8>) {
-        use std::fmt::Write as _;
-        let mut line = Line(out);
-        // Writing to a Vec does not fail.
-        let _ok = write!(
-            line,
-            "{{\"time\":\"{}\",\"status\":{}",
-            self.at, self.status
-        );
-        line.text("id", self.id);
-        line.text("method", self.method);
-        line.text("host", self.host);
-        line.text("path", self.path);
-        line.text("protocol", self.protocol);
-        if let Some(client) = self.client {
-            let _ok = write!(line, ",\"client\":\"{client}\"");
-        }
-        line.text("door", self.door);
-        line.text("route", self.route);
-        line.text("refusal", self.refusal);
-        line.text("shadow", self.shadow);
-        line.text("partition", self.partition);
-        line.text("unstored", self.unstored);
-        line.text("ended", self.ended);
-        line.text("consumer", self.consumer);
-        line.text("key", self.key);
-        line.text("auth", self.auth);
-        line.text("endpoint", self.endpoint);
-        line.text("relay", self.relay);
-        if self.attempts > 0 {
-            let _ok = write!(line, ",\"attempts\":{}", self.attempts);
-        }
-        let _ok = write!(
-            line,
-            ",\"bytes_in\":{},\"bytes_out\":{},\"took_us\":{}",
-            self.bytes_in,
-            self.bytes_out,
-            self.took.as_micros()
-        );
-        if !self.waited.is_zero() {
-            let _ok = write!(line, ",\"waited_us\":{}", self.waited.as_micros());
-        }
-        if let Some(upstream) = self.upstream {
-            let _ok = write!(line, ",\"upstream_us\":{}", upstream.as_micros());
-        }
-        out.extend_from_slice(b"}\n");
-    }
-}
-
-struct Line<'b>(&'b mut Vec<u8>);
-
-impl std::fmt::Write for Line<'_> {
-    fn write_str(&mut self, text: &str) -> std::fmt::Result {
-        self.0.extend_from_slice(text.as_bytes());
-        Ok(())
-    }
-}
-
-impl Line<'_> {
-    /// A member with a text, escaped as RFC 8259 section 7 wants; nothing if the text is empty.
-    fn text(&mut self, name: &str, value: &str) {
-        if value.is_empty() {
-            return;
-        }
-        self.0.extend_from_slice(b",\"");
-        self.0.extend_from_slice(name.as_bytes());
-        self.0.extend_from_slice(b"\":\"");
-        let mut rest = value.as_bytes();
-        while let Some(at) = rest.iter().position(|byte| needs_escape(*byte)) {
-            self.0.extend_from_slice(&rest[..at]);
-            match rest[at] {
-                byte @ (b'"' | b'\\') => self.0.extend_from_slice(&[b'\\', byte]),
-                byte => self
-                    .0
-                    .extend_from_slice(format!("\\u{byte:04x}").as_bytes()),
-            }
-            rest = &rest[at + 1..];
-        }
-        self.0.extend_from_slice(rest);
-        self.0.push(b'"');
-    }
-}
-
-const fn needs_escape(byte: u8) -> bool {
-    matches!(byte, b'"' | b'\\' | 0..0x20 | 0x7f)
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn facts() -> RequestFacts<'static> {
-        RequestFacts {
-            at: Wall::from_unix_secs(1_795_357_987),
-            id: "r1",
-            door: "public",
-            client: Some(IpAddr::from([203, 0, 113, 5])),
-            protocol: "HTTP/1.1",
-            method: "GET",
-            host: "h",
-            path: "/a\"b\\c\n\u{7f}ü",
-            status: 200,
-            refusal: "",
-            shadow: "",
-            partition: "",
-            unstored: "",
-            waited: Duration::ZERO,
-            ended: "",
-            route: "orders",
-            consumer: "acme",
-            key: "",
-            auth: "",
-            endpoint: "",
-            relay: "",
-            attempts: 1,
-            bytes_in: 0,
-            bytes_out: 12,
-            took: Duration::from_micros(345),
-            upstream: None,
-        }
-    }
-
-    #[test]
-    fn a_line_is_json_whatever_the_path() {
-        let mut out = Vec::new();
-        facts().format(&mut out);
-        let value: serde_json::Value = serde_json::from_slice(&out).unwrap();
-        assert_eq!(value["path"], "/a\"b\\c\n\u{7f}ü");
-        assert_eq!(value["time"], "2026-11-22T14:33:07.000Z");
-        assert_eq!(value["took_us"], 345);
-        assert!(value.get("refusal").is_none(), "what is empty is left out");
-    }
-
-    #[test]
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "waits for the writer's thread; there is no task to block"
-    )]
-    fn lines_reach_the_file_and_are_counted() {
-        let folder = std::env::temp_dir().join(format!("tidegate-log-{}", std::process::id()));
-        let metrics = Arc::new(Metrics::new(1, &["other"]));
-        let log =
-            AccessLog::open(&Destination::File(folder.clone()), Arc::clone(&metrics)).unwrap();
-        let mut buffer = log.buffer();
-        for _ in 0..500 {
-            buffer.write(&facts());
-        }
-        drop(buffer);
-        drop(log);
-        let deadline = 500;
-        for _ in 0..deadline {
-            if metrics.log.written.get() == 500 {
-                break;
-            }
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        let text = std::fs::read_to_string(&folder).unwrap();
-        std::fs::remove_file(&folder).unwrap();
-        assert_eq!((text.lines().count(), metrics.log.dropped.get()), (500, 0));
-    }
-}
+mod tests;

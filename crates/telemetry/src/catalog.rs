@@ -114,6 +114,7 @@ pub const LABELS: &[(&str, usize, &str)] = &[
     ("label", 8, "a label of this list"),
     ("latitude", 1, "degrees; one for each region"),
     ("limit", 10_000, "a limit of world.yaml"),
+    ("log", 16, "a destination of the access log"),
     ("longitude", 1, "degrees; one for each region"),
     ("outcome", 16, "a word"),
     ("reason", 64, "a word"),

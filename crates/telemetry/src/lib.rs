@@ -15,7 +15,10 @@ pub mod metrics;
 mod scrape;
 mod wire;
 
-pub use access_log::{AccessLog, Destination, LogBuffer, RequestFacts};
+pub use access_log::{
+    AccessLog, Destination, FIELDS, LineFormat, Lines, Log, LogBuffer, Omitted, Outlet, Reopen,
+    RequestFacts, Rotation, SyslogTo,
+};
 pub use catalog::Def;
 pub use cells::{Cell, PerCore};
 pub use durations::{Durations, Exemplar};

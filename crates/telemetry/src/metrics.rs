@@ -44,8 +44,7 @@ pub struct Metrics {
     pub keys: KeyMetrics,
     /// The Redis of limits.
     pub store: StoreMetrics,
-    /// The access log.
-    pub log: LogMetrics,
+    logs: Named<LogMetrics>,
     /// Changes of membership and of what is announced.
     pub cluster: ClusterMetrics,
     /// Configurations loaded and refused.
@@ -56,13 +55,27 @@ pub struct Metrics {
     scrape_us: Cell,
 }
 
-/// What is counted of the access log.
+/// What is counted of a destination of the access log.
 #[derive(Debug, Default)]
 pub struct LogMetrics {
     /// Lines written.
     pub written: Cell,
-    /// Lines dropped.
-    pub dropped: Cell,
+    /// Lines dropped because as many waited as may.
+    pub queue_full: Cell,
+    /// Lines dropped because the destination did not take them.
+    pub failed: Cell,
+    /// Lines that a sample left out.
+    pub sampled_out: Cell,
+}
+
+impl LogMetrics {
+    fn scrape(&self, scrape: &mut Scrape, name: &str) {
+        scrape.counter(&catalog::LOG_WRITTEN, &[name], self.written.get());
+        for (cell, reason) in [(&self.queue_full, "queue_full"), (&self.failed, "failed")] {
+            scrape.counter(&catalog::LOG_DROPPED, &[name, reason], cell.get());
+        }
+        scrape.counter(&catalog::LOG_SAMPLED_OUT, &[name], self.sampled_out.get());
+    }
 }
 
 impl Metrics {
@@ -82,7 +95,7 @@ impl Metrics {
             mesh: MeshMetrics::default(),
             keys: KeyMetrics::default(),
             store: StoreMetrics::default(),
-            log: LogMetrics::default(),
+            logs: Named::new("log"),
             cluster: ClusterMetrics::default(),
             reloads: ReloadMetrics::default(),
             loops: (0..=cores).map(|_| Durations::default()).collect(),
@@ -113,6 +126,11 @@ impl Metrics {
     /// The counters of requests passed between this region and another.
     pub fn relay(&self, region: &str) -> Arc<RelayMetrics> {
         self.relays.of(region, RelayMetrics::default)
+    }
+
+    /// The counters of a destination of the access log.
+    pub fn log(&self, name: &str) -> Arc<LogMetrics> {
+        self.logs.of(name, LogMetrics::default)
     }
 
     /// Counts that an endpoint of a service was put out of use or taken back in.
@@ -163,8 +181,7 @@ impl Metrics {
         self.store.scrape(scrape);
         self.cluster.scrape(scrape);
         self.reloads.scrape(scrape);
-        scrape.counter(&catalog::LOG_WRITTEN, &[], self.log.written.get());
-        scrape.counter(&catalog::LOG_DROPPED, &[], self.log.dropped.get());
+        self.logs.each(|name, it| it.scrape(scrape, name));
         self.scrape_self(scrape);
     }
 

@@ -8,6 +8,7 @@ use tidegate_model::{Diagnostic, Period};
 use super::anycast::check_anycast;
 use super::clear::check_clear;
 use super::exposure::check_exposure;
+use super::logs::check_logs;
 use super::names::{DOOR, REGION, UPSTREAM, must_be_known, must_be_name};
 use super::zone::check_served;
 use crate::auth::AuthenticatorSpec;
@@ -163,6 +164,7 @@ fn check_region(
     check_nodes(region, source, problems);
     check_anycast(region, source, problems);
     check_served(region, world, source, problems);
+    check_logs(region, world, source, problems);
 }
 
 /// Certificates of clients: settings that do nothing, and a method that no door serves.

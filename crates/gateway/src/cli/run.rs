@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use tidegate_telemetry::{Destination, LogFormat, init_log};
+use tidegate_telemetry::{LogFormat, init_log};
 
 use super::Outcome;
 use crate::boot::start;
+use crate::logs::MainLog;
 use crate::options::Options;
 use crate::shutdown::run_until_stopped;
 
@@ -36,7 +37,7 @@ pub(crate) struct Args {
     workers: Option<u16>,
     /// Where the access log goes: `stdout`, `none`, or a file.
     #[arg(long, default_value = "stdout", value_name = "WHERE", value_parser = destination)]
-    access_log: Destination,
+    access_log: MainLog,
     /// How the node's own log looks, on standard error.
     #[arg(long, default_value = "text", value_name = "FORMAT")]
     log_format: LogLook,
@@ -74,11 +75,11 @@ fn door(text: &str) -> Result<(String, SocketAddr), String> {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "clap wants a Result")]
-fn destination(text: &str) -> Result<Destination, String> {
+fn destination(text: &str) -> Result<MainLog, String> {
     Ok(match text {
-        "stdout" => Destination::Stdout,
-        "none" => Destination::None,
-        path => Destination::File(path.into()),
+        "stdout" => MainLog::Stdout,
+        "none" => MainLog::None,
+        path => MainLog::File(path.into()),
     })
 }
 

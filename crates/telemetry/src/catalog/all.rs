@@ -228,10 +228,13 @@ catalog! {
     /// Whether this machine's clock is off and the node goes by those of most nodes: 1 or 0. Alert
     /// on 1.
     CLOCK_FOLLOWS_PEERS = Gauge "tidegate_clock_follows_peers" [];
-    /// Lines of the access log that were dropped because the destination was too slow.
-    LOG_DROPPED = Counter "tidegate_access_log_dropped" [];
+    /// Lines of the access log that were dropped, by destination: as many waited as may, or it did
+    /// not take them.
+    LOG_DROPPED = Counter "tidegate_access_log_dropped" ["log", "reason"];
     /// Lines of the access log written.
-    LOG_WRITTEN = Counter "tidegate_access_log_written" [];
+    LOG_WRITTEN = Counter "tidegate_access_log_written" ["log"];
+    /// Requests that a sample left out of a log.
+    LOG_SAMPLED_OUT = Counter "tidegate_access_log_sampled_out" ["log"];
     /// Configurations loaded, by result.
     RELOADS = Counter "tidegate_config_reloads" ["result"];
     /// The configuration that is running; always 1, the generation is the label.
