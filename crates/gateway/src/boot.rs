@@ -210,6 +210,7 @@ pub(crate) fn start(options: Options) -> Result<Running, String> {
             clock,
             metrics: Arc::clone(&services.metrics),
             announced: Mutex::new(None),
+            stop: services.stop.clone(),
         };
         tasks.spawn(
             "cluster",

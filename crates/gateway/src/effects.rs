@@ -6,8 +6,8 @@ use tidegate_anycast::Speaker;
 use tidegate_cluster::{Effect, Event, Node, Notice};
 use tidegate_limit::Batch;
 use tidegate_mesh::Mesh;
-use tidegate_runtime::{Clock, Handle};
-use tidegate_steer::Plan;
+use tidegate_runtime::{Clock, Handle, Stop};
+use tidegate_steer::{Plan, Reason};
 use tidegate_telemetry::Metrics;
 
 use crate::keys::Keys;
@@ -24,6 +24,7 @@ pub(crate) struct Hands {
     pub(crate) metrics: Arc<Metrics>,
     /// What the last plan came to, by its place in the counters.
     pub(crate) announced: Mutex<Option<usize>>,
+    pub(crate) stop: Stop,
 }
 
 impl Hands {
@@ -37,6 +38,9 @@ impl Hands {
             } => self.mesh.send(to, addr, bytes, reliable),
             Effect::Apply(plan) => {
                 self.count_plan(&plan);
+                // Connections that are open do not follow routes everywhere.
+                let ill = matches!(plan.reason, Reason::Unfit(_));
+                self.stop.set_away(!plan.announce && ill);
                 self.speaker.apply(&plan);
             }
             Effect::Keep(batch) => self.keep(batch),

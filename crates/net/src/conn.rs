@@ -143,7 +143,7 @@ async fn serve_http<S: ServeRequest, T: AsyncRead + AsyncWrite + Unpin + 'static
                 let mut answer = answer.await;
                 // Closed by us at once, an idle connection might cross with its client's next
                 // request. So that one is answered, and told that it was the last.
-                if ask_to_close.is_some_and(|stopping| stopping.phase() >= Phase::Draining) {
+                if ask_to_close.is_some_and(|stopping| stopping.phase() >= Phase::Away) {
                     let headers = answer.headers_mut();
                     headers.insert(CONNECTION, HeaderValue::from_static("close"));
                 }
@@ -156,8 +156,8 @@ async fn serve_http<S: ServeRequest, T: AsyncRead + AsyncWrite + Unpin + 'static
         Protocol::Http1 => {
             let mut builder = http1::Builder::new();
             builder
-                // Who comes while the node drains gets one answer.
-                .keep_alive(hall.stopping.phase() < Phase::Draining)
+                // Who comes while the node drains, or is away, gets one answer.
+                .keep_alive(hall.stopping.phase() < Phase::Away)
                 .header_read_timeout(None)
                 .max_buf_size(buffer_max);
             let conn = builder.serve_connection(io, service);
@@ -185,7 +185,7 @@ async fn serve_http<S: ServeRequest, T: AsyncRead + AsyncWrite + Unpin + 'static
             until_end(
                 conn,
                 watchdog,
-                reached(hall.stopping.clone(), Phase::Draining),
+                reached(hall.stopping.clone(), Phase::Away),
                 |conn| {
                     conn.graceful_shutdown();
                 },

@@ -2,12 +2,15 @@
 
 use tokio::sync::watch;
 
-/// Where a process is between running and ended. Phases are passed in order; only draining can be
-/// taken back.
+/// Where a process is between running and ended. Phases are passed in order; only being away and
+/// draining can be taken back.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Phase {
     /// Business as usual.
     Running,
+    /// Withdrawn because it is ill; what still comes is served, and every answer closes its
+    /// connection, so that its client comes in elsewhere.
+    Away,
     /// Unready and withdrawn; what still comes is served, and every answer closes its connection.
     Draining,
     /// Doors are closed; what is in flight is finished.
@@ -43,6 +46,18 @@ impl Stop {
             let later = to > *phase;
             *phase = (*phase).max(to);
             later
+        });
+    }
+
+    /// Says whether the process is away. Nothing changes once it drains or ends.
+    pub fn set_away(&self, away: bool) {
+        let wanted = if away { Phase::Away } else { Phase::Running };
+        self.phase.send_if_modified(|phase| {
+            let changes = *phase < Phase::Draining && *phase != wanted;
+            if changes {
+                *phase = wanted;
+            }
+            changes
         });
     }
 
@@ -85,6 +100,19 @@ impl Stopping {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_drains_is_no_longer_away() {
+        let stop = Stop::default();
+        stop.set_away(true);
+        assert_eq!(stop.watch().phase(), Phase::Away);
+        stop.set_away(false);
+        assert_eq!(stop.watch().phase(), Phase::Running);
+        stop.advance(Phase::Draining);
+        stop.set_away(true);
+        stop.set_away(false);
+        assert_eq!(stop.watch().phase(), Phase::Draining);
+    }
 
     #[tokio::test]
     async fn phases_only_advance() {

@@ -21,7 +21,7 @@ pub(super) async fn healthz(State(services): State<Shared>) -> (StatusCode, &'st
 
 /// Ready: it takes requests, and knows what others have counted.
 pub(super) async fn readyz(State(services): State<Shared>) -> (StatusCode, Cow<'static, str>) {
-    if services.stop.watch().phase() != Phase::Running {
+    if services.stop.watch().phase() >= Phase::Draining {
         return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n".into());
     }
     let ready = services.cluster.look(|node, _| node.is_ready()).await;

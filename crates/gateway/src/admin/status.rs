@@ -43,6 +43,7 @@ pub(crate) async fn status(services: &Services) -> Option<StatusDocument> {
     let now = services.clock.now().wall;
     let phase = match services.stop.watch().phase() {
         Phase::Running => "running",
+        Phase::Away => "away",
         Phase::Draining => "draining",
         Phase::Closing => "closing",
         Phase::Ended => "ended",
