@@ -25,6 +25,7 @@ mod serve;
 mod shared;
 mod signed;
 mod stored;
+mod traceparent;
 mod upload;
 mod upstream;
 

@@ -12,11 +12,12 @@ use tidegate_identity::Identity;
 use tidegate_model::{Now, RegionId};
 use tidegate_net::{ConnFacts, Protocol};
 use tidegate_pipeline::RequestId;
-use tidegate_telemetry::RequestFacts;
+use tidegate_telemetry::{Exemplar, RequestFacts};
 
 use crate::held::Held;
 use crate::proxy::Proxy;
 use crate::shared::Live;
+use crate::traceparent::sampled_trace;
 use crate::upload::UploadFacts;
 
 /// The status in the log of a request whose client did not wait for one.
@@ -64,6 +65,8 @@ pub(crate) struct Story {
     pub(crate) complete: bool,
     /// What broke the answer off, if something did.
     pub(crate) broken: &'static str,
+    /// The trace that it belongs to, if that is kept.
+    trace: Option<u128>,
     /// Whether it is nobody's business: the node asked itself.
     pub(crate) untold: bool,
 }
@@ -107,6 +110,7 @@ impl Story {
             bytes_out: 0,
             complete: false,
             broken: "",
+            trace: sampled_trace(&head.headers),
             untold: false,
         }
     }
@@ -134,6 +138,10 @@ impl Drop for Story {
             .map_or(&self.live.nowhere, |route| &self.live.routes[route].route);
         let cells = metrics.of(self.proxy.core);
         cells.answered(status, took);
+        if let Some(trace) = self.trace {
+            let at = self.begun.wall;
+            cells.exemplify(Exemplar { trace, took, at });
+        }
         cells.bytes_in.add(bytes_in);
         cells.bytes_out.add(self.bytes_out);
         if !self.refusal.is_empty() {
