@@ -1,104 +1,100 @@
 //! What must hold, judged after the run.
 
 use std::fmt;
+use std::time::Duration;
 
-use tidegate_limit::WindowIx;
 use tidegate_model::Mono;
 
 use crate::outcome::Outcome;
 use crate::plan::{Expect, Plan};
-use crate::tally::{Demand, Tally};
+use crate::tally::Judgement;
+
+/// Findings that are kept at most.
+pub(crate) const FINDINGS_MAX: usize = 20;
 
 /// Something that did not hold.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Finding {
     /// Which expectation.
     pub expectation: &'static str,
+    /// When that was seen, in milliseconds of the run.
+    pub at_ms: u64,
     /// What was seen instead.
     pub seen: String,
 }
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.expectation, self.seen)
+        let (secs, ms) = (self.at_ms / 1_000, self.at_ms % 1_000);
+        write!(f, "{} at {secs}.{ms:03}s: {}", self.expectation, self.seen)
     }
 }
 
-/// Fills in the figures and lists what did not hold.
-pub(crate) fn judge(
-    plan: &Plan,
-    tally: &Tally,
-    windows: std::ops::Range<WindowIx>,
-    end: Mono,
-    outcome: &mut Outcome,
-) {
-    let limit = u64::from(plan.limit.amount.get());
+/// Which windows are judged, and how: whole ones, after the first moment that the plan names.
+pub(crate) fn judgement(plan: &Plan, first: u32, window: Duration) -> Judgement {
+    let window_ms = (window.as_millis() as u64).max(1);
     let expect = &plan.expect;
-    let mut complain = |expectation, seen| outcome.broken.push(Finding { expectation, seen });
-    for ((key, window), demand) in tally
-        .windows
-        .iter()
-        .filter(|((_, w), _)| windows.contains(w))
-    {
-        let (over, under) = errors(*demand, limit);
-        outcome.over_under.0 = outcome.over_under.0.max(over);
-        outcome.over_under.1 = outcome.over_under.1.max(under);
-        let at = window.0 - windows.start.0;
-        let Demand { offered, admitted } = *demand;
-        let seen =
-            format!("window {at} of key {key}: {admitted} of {limit} admitted, {offered} asked");
-        if expect.over_max.is_some_and(|max| over > max) {
-            complain("over_max", seen.clone());
-        }
-        if expect.under_max.is_some_and(|max| under > max) {
-            complain("under_max", seen);
-        }
-        if offered <= limit {
-            outcome.false_refusals += offered - admitted;
-        }
+    let from = expect.judge_from.map_or(0, |p| ms(p.get()));
+    let whole = (ms(plan.run_for.get()) / window_ms) as u32;
+    let skip = from.div_ceil(window_ms) as u32;
+    Judgement {
+        windows: first.saturating_add(skip)..first.saturating_add(whole),
+        limit: u64::from(plan.limit.amount.get()),
+        over_max: expect.over_max,
+        under_max: expect.under_max,
     }
-    outcome.outage = tally.longest_outage(end);
-    if expect
-        .false_refusals_max
-        .is_some_and(|max| outcome.false_refusals > max)
-    {
+}
+
+/// Lists what did not hold of the whole.
+pub(crate) fn judge(expect: &Expect, end: Mono, outcome: &mut Outcome) {
+    let at_ms = end.as_millis();
+    let mut found = Vec::new();
+    let mut complain = |expectation, seen| {
+        found.push(Finding {
+            expectation,
+            at_ms,
+            seen,
+        });
+    };
+    let too_long = |max: Option<tidegate_model::Period>, seen: Duration| {
+        max.is_some_and(|max| seen > max.get())
+    };
+    if (expect.false_refusals_max).is_some_and(|max| outcome.false_refusals > max) {
         complain(
             "false_refusals_max",
             format!("{} refused wrongly", outcome.false_refusals),
         );
     }
-    if expect
-        .unavailable_max
-        .is_some_and(|max| outcome.outage > max.get())
-    {
+    if too_long(expect.unavailable_max, outcome.outage) {
         complain(
             "unavailable_max",
             format!("nobody answered for {} ms", outcome.outage.as_millis()),
         );
     }
+    if (expect.availability_min).is_some_and(|min| outcome.availability() < min) {
+        complain(
+            "availability_min",
+            format!("{:.4} % were answered", outcome.availability() * 100.0),
+        );
+    }
+    if too_long(expect.last_bad_max, outcome.last_bad) {
+        complain(
+            "last_bad_max",
+            format!(
+                "a request failed {} ms after a fault",
+                outcome.last_bad.as_millis()
+            ),
+        );
+    }
+    if too_long(expect.revoked_within, outcome.revocation) {
+        complain(
+            "revoked_within",
+            format!("let through {} ms later", outcome.revocation.as_millis()),
+        );
+    }
+    outcome.broken.extend(found);
 }
 
-/// Admitted beyond the limit, and short of what should have been, as parts of it.
-fn errors(demand: Demand, limit: u64) -> (f64, f64) {
-    let should = demand.offered.min(limit);
-    let part = |n: u64| n as f64 / limit as f64;
-    (
-        part(demand.admitted.saturating_sub(limit)),
-        part(should.saturating_sub(demand.admitted)),
-    )
-}
-
-/// The windows that are judged: whole ones, after the first moment that the plan names.
-pub(crate) fn judged(
-    expect: &Expect,
-    first: WindowIx,
-    window_ms: u64,
-    end: Mono,
-) -> std::ops::Range<WindowIx> {
-    let from = expect.judge_from.map_or(0, |p| {
-        u64::try_from(p.get().as_millis()).unwrap_or(u64::MAX)
-    });
-    let skip = from.div_ceil(window_ms) as u32;
-    let whole = (end.as_millis() / window_ms) as u32;
-    WindowIx(first.0 + skip)..WindowIx(first.0 + whole)
+fn ms(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

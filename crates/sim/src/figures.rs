@@ -1,9 +1,12 @@
 //! A run in a handful of numbers, and two runs side by side.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::Outcome;
-use crate::recording::{EventKind, Recording, RegionStep};
+use crate::recording::{EventKind, Recording};
+use Better::{Less, More, Neither};
 
 /// A run in a handful of numbers.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -45,18 +48,58 @@ impl Figures {
     /// The numbers of a run.
     #[must_use]
     pub fn of(recording: &Recording, outcome: &Outcome) -> Self {
-        let regions = || recording.steps.iter().flat_map(|step| &step.regions);
-        let total = |count: fn(&RegionStep) -> u64| regions().map(count).sum::<u64>() as f64;
-        let (good, limited) = (total(|r| r.good), total(|r| r.limited));
-        let (refused, failed) = (total(|r| r.refused), total(|r| r.failed));
-        let asked = (good + limited + refused + failed).max(1.0);
-        let routes = recording.events.iter();
-        let routes = routes
-            .filter(|event| event.kind == EventKind::Route)
-            .count();
-        let busiest = regions().map(|r| r.busy).max().unwrap_or(0);
+        let (good, limited, refused) = outcome.fates;
         let (over, under) = outcome.over_under;
-        let figure = |name: &str, value: f64, unit: &str, better| Figure {
+        let routes = recording.events.iter();
+        let routes = routes.filter(|event| event.kind == EventKind::Route);
+        let regions = recording.steps.iter().flat_map(|step| &step.regions);
+        let busiest = regions.map(|region| region.busy).max().unwrap_or(0);
+        let ms = |time: Duration| time.as_millis() as f64;
+        let figures = [
+            ("expectations broken", outcome.broken.len() as f64, "", Less),
+            ("availability", 100.0 * outcome.availability(), "%", More),
+            ("requests answered well", good as f64, "", More),
+            ("requests limited", limited as f64, "", Neither),
+            (
+                "requests refused for their key",
+                refused as f64,
+                "",
+                Neither,
+            ),
+            ("requests failed", outcome.requests.1 as f64, "", Less),
+            ("longest outage", ms(outcome.outage), "ms", Less),
+            (
+                "last failure after a fault",
+                ms(outcome.last_bad),
+                "ms",
+                Less,
+            ),
+            ("over the limit, worst window", 100.0 * over, "%", Less),
+            ("under the limit, worst window", 100.0 * under, "%", Less),
+            ("refused wrongly", outcome.false_refusals as f64, "", Less),
+            (
+                "a revoked key let through",
+                ms(outcome.revocation),
+                "ms",
+                Less,
+            ),
+            ("changes of routes", routes.count() as f64, "", Less),
+            (
+                "sessions broken by routes",
+                outcome.broken_sessions as f64,
+                "",
+                Less,
+            ),
+            (
+                "busiest region at its worst",
+                busiest as f64 / 10.0,
+                "%",
+                Less,
+            ),
+            ("bytes between regions", outcome.bytes.0 as f64, "", Less),
+            ("bytes within regions", outcome.bytes.1 as f64, "", Less),
+        ];
+        let figure = |(name, value, unit, better): (&str, f64, &str, Better)| Figure {
             name: name.to_owned(),
             value,
             unit: unit.to_owned(),
@@ -65,73 +108,7 @@ impl Figures {
         Self {
             plan: recording.plan.clone(),
             seed: recording.seed,
-            figures: vec![
-                figure(
-                    "expectations broken",
-                    outcome.broken.len() as f64,
-                    "",
-                    Better::Less,
-                ),
-                figure(
-                    "availability",
-                    100.0 * (asked - failed) / asked,
-                    "%",
-                    Better::More,
-                ),
-                figure("requests answered well", good, "", Better::More),
-                figure("requests limited", limited, "", Better::Neither),
-                figure("requests refused otherwise", refused, "", Better::Neither),
-                figure("requests failed", failed, "", Better::Less),
-                figure(
-                    "longest outage",
-                    outcome.outage.as_millis() as f64,
-                    "ms",
-                    Better::Less,
-                ),
-                figure(
-                    "over the limit, worst window",
-                    100.0 * over,
-                    "%",
-                    Better::Less,
-                ),
-                figure(
-                    "under the limit, worst window",
-                    100.0 * under,
-                    "%",
-                    Better::Less,
-                ),
-                figure(
-                    "refused wrongly",
-                    outcome.false_refusals as f64,
-                    "",
-                    Better::Less,
-                ),
-                figure("changes of routes", routes as f64, "", Better::Less),
-                figure(
-                    "sessions broken by routes",
-                    total(|r| r.broken_sessions),
-                    "",
-                    Better::Less,
-                ),
-                figure(
-                    "busiest region at its worst",
-                    busiest as f64 / 10.0,
-                    "%",
-                    Better::Less,
-                ),
-                figure(
-                    "bytes between regions",
-                    outcome.bytes.0 as f64,
-                    "",
-                    Better::Less,
-                ),
-                figure(
-                    "bytes within regions",
-                    outcome.bytes.1 as f64,
-                    "",
-                    Better::Less,
-                ),
-            ],
+            figures: figures.into_iter().map(figure).collect(),
         }
     }
 }
@@ -172,9 +149,9 @@ fn verdict(a: &Figure, b: &Figure) -> String {
         return "the same".to_owned();
     }
     let word = match (a.better, b.value < a.value) {
-        (Better::Neither, _) => "",
-        (Better::Less, true) | (Better::More, false) => " better",
-        (Better::Less, false) | (Better::More, true) => " worse",
+        (Neither, _) => "",
+        (Less, true) | (More, false) => " better",
+        (Less, false) | (More, true) => " worse",
     };
     match a.value {
         0.0 => format!("from none{word}"),
@@ -202,13 +179,13 @@ mod tests {
     #[test]
     fn what_is_better_depends_on_what_it_is() {
         for (a, b, better, told) in [
-            (10.0, 5.0, Better::Less, "-50.0 % better"),
-            (10.0, 15.0, Better::Less, "+50.0 % worse"),
-            (10.0, 15.0, Better::More, "+50.0 % better"),
-            (10.0, 5.0, Better::More, "-50.0 % worse"),
-            (10.0, 5.0, Better::Neither, "-50.0 %"),
-            (0.0, 5.0, Better::Less, "from none worse"),
-            (5.0, 5.0, Better::Less, "the same"),
+            (10.0, 5.0, Less, "-50.0 % better"),
+            (10.0, 15.0, Less, "+50.0 % worse"),
+            (10.0, 15.0, More, "+50.0 % better"),
+            (10.0, 5.0, More, "-50.0 % worse"),
+            (10.0, 5.0, Neither, "-50.0 %"),
+            (0.0, 5.0, Less, "from none worse"),
+            (5.0, 5.0, Less, "the same"),
         ] {
             let table = compare(&figures(a, better), &figures(b, better));
             let line = table.lines().nth(1).expect("one figure");

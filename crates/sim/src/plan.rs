@@ -1,11 +1,25 @@
 //! What to play: `simulations/*.yaml`.
 
+mod check;
+mod client;
+mod expect;
+mod fault;
+mod setting;
+
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use tidegate_config::{Location, Spanned};
+use tidegate_config::{Loaded, Location, Spanned};
 use tidegate_limit::LimitSpec;
 use tidegate_model::{Diagnostic, NodeId, Period, RegionId};
+use tidegate_steer::SteerSpec;
+
+pub use self::client::{Client, Diurnal, Source};
+pub use self::expect::Expect;
+pub use self::fault::{
+    ClockDrift, ClockJump, Fault, FaultKind, Place, Rollout, Slow, Target, Way, Weather,
+};
+pub use self::setting::{CapacitySpec, Convergence, InternetSpec, KeysPlan, ReplaySpec};
 
 /// A plan.
 #[derive(Clone, Debug, Deserialize)]
@@ -13,6 +27,12 @@ use tidegate_model::{Diagnostic, NodeId, Period, RegionId};
 pub struct Plan {
     /// What it proves and what it cannot.
     pub about: String,
+    /// A folder of regions to take regions, nodes, limit and steering from, relative to the plan.
+    #[serde(default)]
+    pub world: Option<Spanned<String>>,
+    /// Which of that world's limits all traffic is under.
+    #[serde(default)]
+    pub world_limit: Option<Spanned<String>>,
     /// Regions and where they are.
     #[serde(default = "three_regions")]
     pub regions: BTreeMap<String, Location>,
@@ -20,7 +40,20 @@ pub struct Plan {
     #[serde(default = "two")]
     pub nodes: u16,
     /// The one limit that all traffic is under, per key.
+    #[serde(default = "any_limit")]
     pub limit: LimitSpec,
+    /// How fast nodes announce and withdraw themselves, as in `world.yaml`.
+    #[serde(default)]
+    pub steer: SteerSpec,
+    /// The internet between clients and regions.
+    #[serde(default)]
+    pub internet: InternetSpec,
+    /// What a node can carry; without end if left out.
+    #[serde(default)]
+    pub capacity: Option<CapacitySpec>,
+    /// Keys and their store; every key is known everywhere if left out.
+    #[serde(default)]
+    pub keys: Option<KeysPlan>,
     /// How long to play.
     pub run_for: Period,
     /// Messages that get lost between regions, as a part of all.
@@ -33,94 +66,12 @@ pub struct Plan {
     pub faults: Vec<Spanned<Fault>>,
     /// What must hold.
     pub expect: Expect,
-}
-
-/// One stream of requests with one key.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Client {
-    /// Its API key.
-    pub key: String,
-    /// Requests a second, at random moments.
+    /// The run that this plan is to repeat, for `sim replay`.
     #[serde(default)]
-    pub per_second: f64,
-    /// Requests all at once, at `start`.
-    #[serde(default)]
-    pub burst: u32,
-    /// Where they come from.
-    pub from: Spanned<Source>,
-    /// When it starts.
-    #[serde(default)]
-    pub start: Option<Period>,
-    /// When it stops.
-    #[serde(default)]
-    pub stop: Option<Period>,
-}
-
-/// Where requests come from.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Source {
-    /// From clients near every region, over the internet, to the nearest region that is announced.
-    Everywhere,
-    /// From clients near this region, over the internet.
-    Near(String),
-    /// To all nodes in turn, whatever is announced.
-    AllNodes,
-    /// To one node.
-    Node(NodeId),
-}
-
-/// Something goes wrong, or is mended.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Fault {
-    /// When.
-    pub at: Period,
-    /// What.
-    pub what: FaultKind,
-}
-
-/// What goes wrong, or is mended.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FaultKind {
-    /// A node dies on the spot.
-    Crash(NodeId),
-    /// A dead node starts anew, knowing nothing.
-    Restart(NodeId),
-    /// All nodes of a region die on the spot.
-    CrashRegion(RegionId),
-    /// All dead nodes of a region start anew.
-    RestartRegion(RegionId),
-    /// A region's links to all others are cut; its clients still reach it.
-    Cut(RegionId),
-    /// The links are mended.
-    Heal(RegionId),
-    /// A region loses the services behind it.
-    Ill(RegionId),
-    /// They are back.
-    Well(RegionId),
-}
-
-/// What must hold. What is left out is not checked.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Expect {
-    /// Windows before this moment are not judged.
-    pub judge_from: Option<Period>,
-    /// Admitted beyond the limit in any window, as a part of it.
-    pub over_max: Option<f64>,
-    /// Admitted short of what should have been, in any window, as a part of it.
-    pub under_max: Option<f64>,
-    /// Requests refused in windows whose whole demand was within the limit.
-    pub false_refusals_max: Option<u64>,
-    /// The longest time that clients of one place found nobody to answer.
-    pub unavailable_max: Option<Period>,
-    /// At each moment after the first ten seconds some region is announced.
-    pub always_announced: bool,
-    /// At the end all nodes know the same counts.
-    pub counts_agree: bool,
+    pub replay: Option<ReplaySpec>,
+    /// Nodes by region, if the world's files list them.
+    #[serde(skip)]
+    listed: Vec<NodeId>,
 }
 
 fn three_regions() -> BTreeMap<String, Location> {
@@ -136,60 +87,84 @@ const fn two() -> u16 {
     2
 }
 
+fn any_limit() -> LimitSpec {
+    let plenty = std::num::NonZeroU32::new(1_000_000).expect("not zero");
+    LimitSpec::new(plenty, Period::from_secs(60))
+}
+
 impl Plan {
-    /// Reads a plan.
+    /// Reads a plan that stands alone.
     ///
     /// # Errors
     /// All that is wrong with it.
     pub fn read(source: &tidegate_config::Source) -> Result<Self, Vec<Diagnostic>> {
+        Self::read_in(
+            source,
+            &mut |_| Err("files are not at hand here".to_owned()),
+        )
+    }
+
+    /// Reads a plan whose world may stand in files: `load` is asked for the folder that the plan
+    /// names, and says what is wrong with it in a sentence.
+    ///
+    /// # Errors
+    /// All that is wrong with it.
+    pub fn read_in(
+        source: &tidegate_config::Source,
+        load: &mut dyn FnMut(&str) -> Result<Loaded, String>,
+    ) -> Result<Self, Vec<Diagnostic>> {
         let mut problems = Vec::new();
         let plan: Option<Self> = tidegate_config::read(source, &mut problems);
-        if let Some(plan) = &plan {
-            plan.check(source, &mut problems);
-        }
+        let plan = plan.map(|mut plan| {
+            plan.settle_in(source, load, &mut problems);
+            check::check(&plan, source, &mut problems);
+            plan
+        });
         match plan {
             Some(plan) if problems.is_empty() => Ok(plan),
             _ => Err(problems),
         }
     }
 
-    fn check(&self, source: &tidegate_config::Source, problems: &mut Vec<Diagnostic>) {
-        let mut complain = |range: &std::ops::Range<usize>, message: String| {
-            let span = tidegate_model::Span {
-                file: std::sync::Arc::clone(&source.file),
-                range: range.clone(),
-            };
-            problems.push(Diagnostic::error(message, span, "not in this plan's world"));
-        };
-        let region_known = |name: &str| self.regions.contains_key(name);
-        let node_known = |node: &NodeId| self.node_ids().contains(node);
-        for client in &self.clients {
-            match &client.from.value {
-                Source::Near(region) if !region_known(region) => {
-                    complain(&client.from.range, format!("there is no region `{region}`"));
-                }
-                Source::Node(node) if !node_known(node) => {
-                    complain(&client.from.range, format!("there is no node `{node}`"));
-                }
-                Source::Near(_) | Source::Node(_) | Source::Everywhere | Source::AllNodes => {}
+    /// Takes what the world's files say.
+    fn settle_in(
+        &mut self,
+        source: &tidegate_config::Source,
+        load: &mut dyn FnMut(&str) -> Result<Loaded, String>,
+        problems: &mut Vec<Diagnostic>,
+    ) {
+        let Some(folder) = &self.world else { return };
+        let loaded = match load(&folder.value) {
+            Ok(loaded) => loaded,
+            Err(why) => {
+                let span = source.span(folder.range.clone());
+                let message = format!("the world in `{}` cannot be used", folder.value);
+                problems.push(Diagnostic::error(message, span, why));
+                return;
             }
-        }
-        for fault in &self.faults {
-            match &fault.value.what {
-                FaultKind::Crash(node) | FaultKind::Restart(node) => {
-                    if !node_known(node) {
-                        complain(&fault.range, format!("there is no node `{node}`"));
-                    }
-                }
-                FaultKind::CrashRegion(region)
-                | FaultKind::RestartRegion(region)
-                | FaultKind::Cut(region)
-                | FaultKind::Heal(region)
-                | FaultKind::Ill(region)
-                | FaultKind::Well(region) => {
-                    if !region_known(region.as_str()) {
-                        complain(&fault.range, format!("there is no region `{region}`"));
-                    }
+        };
+        let places = &loaded.world.regions;
+        self.regions = places
+            .iter()
+            .map(|(name, place)| (name.clone(), place.value.location))
+            .collect();
+        self.steer = loaded.world.steer;
+        self.listed = loaded
+            .regions
+            .iter()
+            .flat_map(|region| {
+                let names = region.spec.nodes.keys();
+                names.filter_map(|name| region.node(name))
+            })
+            .collect();
+        self.listed.sort();
+        if let Some(name) = &self.world_limit {
+            match loaded.world.limits.get(&name.value) {
+                Some(limit) => self.limit = limit.value.clone(),
+                None => {
+                    let span = source.span(name.range.clone());
+                    let message = format!("the world has no limit `{}`", name.value);
+                    problems.push(Diagnostic::error(message, span, "no limit of this name"));
                 }
             }
         }
@@ -208,6 +183,9 @@ impl Plan {
     /// Names of all nodes, in order: `REGION/a`, `REGION/b` and so on.
     #[must_use]
     pub fn node_ids(&self) -> Vec<NodeId> {
+        if !self.listed.is_empty() {
+            return self.listed.clone();
+        }
         let node = |region: &RegionId, i: u16| {
             NodeId::new(region.clone(), &node_name(i)).expect("letters and digits")
         };

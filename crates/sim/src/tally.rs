@@ -1,10 +1,15 @@
 //! What happened to requests.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::time::Duration;
 
 use tidegate_limit::WindowIx;
-use tidegate_model::Mono;
+
+/// Keys with lower numbers are remembered window by window; of others only the worst.
+const SHOWN: u32 = 64;
+/// Windows that were too full or too empty: so many are told one by one.
+const TOLD: usize = 10;
 
 /// One key's requests in one window.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -26,29 +31,132 @@ pub struct Waits {
     pub longest: Duration,
 }
 
+/// What became of a request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Fate {
+    /// It was answered well.
+    Good,
+    /// A limit refused it.
+    Limited,
+    /// Its key was.
+    Refused,
+    /// There was no service, or no word of the key: 503.
+    NoService,
+    /// Nobody answered, or not in time.
+    Failed,
+}
+
+/// How windows are judged.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Judgement {
+    /// Which.
+    pub(crate) windows: Range<u32>,
+    /// What each may admit.
+    pub(crate) limit: u64,
+    pub(crate) over_max: Option<f64>,
+    pub(crate) under_max: Option<f64>,
+}
+
+/// A window that broke what was expected.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BadWindow {
+    pub(crate) expectation: &'static str,
+    pub(crate) key: u32,
+    pub(crate) window: WindowIx,
+    pub(crate) demand: Demand,
+}
+
 /// What happened to all requests.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) waits: Waits,
-    pub(crate) windows: BTreeMap<(String, WindowIx), Demand>,
-    pub(crate) answered: u64,
+    pub(crate) good: u64,
+    pub(crate) limited: u64,
+    pub(crate) refused: u64,
+    pub(crate) no_service: u64,
     pub(crate) failed: u64,
-    /// By the region that clients are near: since when nobody answers, and the longest such time.
-    outages: BTreeMap<usize, Outage>,
-}
-
-#[derive(Debug, Default)]
-struct Outage {
-    since: Option<Mono>,
-    longest: Duration,
+    judgement: Judgement,
+    /// By key, the window it was last asked for in.
+    current: Vec<(WindowIx, Demand)>,
+    /// Windows that are over, of keys that are shown.
+    pub(crate) windows: BTreeMap<(u32, WindowIx), Demand>,
+    /// The worst of all: admitted beyond the limit, and short of what should have been.
+    pub(crate) worst: (f64, f64),
+    pub(crate) false_refusals: u64,
+    pub(crate) bad: Vec<BadWindow>,
 }
 
 impl Tally {
-    pub(crate) fn answered(&mut self, key: &str, window: WindowIx, admitted: bool) {
-        self.answered += 1;
-        let demand = self.windows.entry((key.to_owned(), window)).or_default();
+    pub(crate) fn new(judgement: Judgement) -> Self {
+        Self {
+            judgement,
+            ..Self::default()
+        }
+    }
+
+    /// A limit has decided about a request.
+    pub(crate) fn decided(&mut self, key: u32, window: WindowIx, admitted: bool) {
+        let at = key as usize;
+        if at >= self.current.len() {
+            self.current.resize(at + 1, (window, Demand::default()));
+        }
+        if self.current[at].0 != window {
+            self.close(key);
+            self.current[at].0 = window;
+        }
+        let demand = &mut self.current[at].1;
         demand.offered += 1;
         demand.admitted += u64::from(admitted);
+    }
+
+    /// The window of a key is over.
+    fn close(&mut self, key: u32) {
+        let (window, demand) = self.current[key as usize];
+        self.current[key as usize].1 = Demand::default();
+        if demand.offered == 0 {
+            return;
+        }
+        if key < SHOWN {
+            let known = self.windows.entry((key, window)).or_default();
+            known.offered += demand.offered;
+            known.admitted += demand.admitted;
+        }
+        self.judge(key, window, demand);
+    }
+
+    fn judge(&mut self, key: u32, window: WindowIx, demand: Demand) {
+        let limit = self.judgement.limit;
+        if limit == 0 || !self.judgement.windows.contains(&window.0) {
+            return;
+        }
+        let (over, under) = errors(demand, limit);
+        self.worst = (self.worst.0.max(over), self.worst.1.max(under));
+        if demand.offered <= limit {
+            self.false_refusals += demand.offered - demand.admitted;
+        }
+        let mut complain = |expectation| {
+            if self.bad.len() < TOLD {
+                self.bad.push(BadWindow {
+                    expectation,
+                    key,
+                    window,
+                    demand,
+                });
+            }
+        };
+        if self.judgement.over_max.is_some_and(|max| over > max) {
+            complain("over_max");
+        }
+        if self.judgement.under_max.is_some_and(|max| under > max) {
+            complain("under_max");
+        }
+    }
+
+    /// All windows are over.
+    pub(crate) fn close_all(&mut self) {
+        for key in 0..self.current.len() {
+            self.close(key as u32);
+        }
     }
 
     /// A request was decided after it had waited for so long.
@@ -60,27 +168,30 @@ impl Tally {
         }
     }
 
-    /// A client near `place` was answered, or not.
-    pub(crate) fn reached(&mut self, place: usize, answered: bool, now: Mono) {
-        let outage = self.outages.entry(place).or_default();
-        match (outage.since, answered) {
-            (None, false) => outage.since = Some(now),
-            (Some(since), true) => {
-                outage.longest = outage.longest.max(now.since(since));
-                outage.since = None;
-            }
-            (None, true) | (Some(_), false) => {}
-        }
-        self.failed += u64::from(!answered);
+    pub(crate) fn came_to(&mut self, fate: Fate) {
+        let counter = match fate {
+            Fate::Good => &mut self.good,
+            Fate::Limited => &mut self.limited,
+            Fate::Refused => &mut self.refused,
+            Fate::NoService => &mut self.no_service,
+            Fate::Failed => &mut self.failed,
+        };
+        *counter += 1;
     }
 
-    /// The longest time that clients of one place found nobody to answer.
-    pub(crate) fn longest_outage(&self, end: Mono) -> Duration {
-        let longest = |outage: &Outage| {
-            outage
-                .since
-                .map_or(outage.longest, |since| outage.longest.max(end.since(since)))
-        };
-        self.outages.values().map(longest).max().unwrap_or_default()
+    /// Requests that somebody answered for what they were, and that nobody did.
+    pub(crate) const fn answered(&self) -> (u64, u64) {
+        let bad = self.no_service + self.failed;
+        (self.good + self.limited + self.refused, bad)
     }
+}
+
+/// Admitted beyond the limit, and short of what should have been, as parts of it.
+fn errors(demand: Demand, limit: u64) -> (f64, f64) {
+    let should = demand.offered.min(limit);
+    let part = |n: u64| n as f64 / limit as f64;
+    (
+        part(demand.admitted.saturating_sub(limit)),
+        part(should.saturating_sub(demand.admitted)),
+    )
 }

@@ -1,79 +1,108 @@
 //! The virtual clock and all that happens on it.
+//!
+//! Events wait in an agenda. Requests do not: each stream knows when its next one comes, and the
+//! earliest of all is taken when nothing on the agenda is earlier.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
-use std::net::SocketAddr;
-use std::sync::Arc;
+mod asking;
+mod clock;
+mod ending;
+mod faults;
+mod lookup;
+mod mail;
+mod nodes;
+mod recorder;
+mod routes;
+mod watch;
+
 use std::time::Duration;
 
 use bytes::Bytes;
-use tidegate_cluster::{ClusterSpec, Effect, Event, Node, Seed as ClusterSeed, SyncSpec};
-use tidegate_limit::{Ask, Limit, LimitIx, SubjectKey, Table, TableSpec, WindowIx, rights_pause};
-use tidegate_model::{Epoch, Generation, Machine, Mono, NodeId, Now, RegionId, Seed, Wall};
-use tidegate_steer::{SteerSpec, Trouble};
+use tidegate_limit::{Limit, WindowIx};
+use tidegate_model::{Mono, RegionId, Seed, Wall};
 
-use crate::check::{Finding, judge, judged};
+use self::asking::Request;
+use self::nodes::SimNode;
+use self::recorder::Recorder;
+use self::watch::Watch;
+use crate::agenda::Agenda;
+use crate::check::{FINDINGS_MAX, Finding, judgement};
 use crate::clients::Stream;
-use crate::internet::{CONVERGENCE, Internet};
+use crate::internet::{Following, Internet};
+use crate::keys::{Keys, Store};
 use crate::network::{Network, Ways};
 use crate::outcome::Outcome;
-use crate::plan::{FaultKind, Plan, Source};
+use crate::plan::{Plan, Source};
+use crate::recording::Recording;
 use crate::tally::{Demand, Tally, Waits};
 use crate::traffic::Traffic;
 
 /// Wall time at the start of a run: the start of a window of any length up to a day.
 pub(crate) const EPOCH_DAYS: u64 = 20_000;
-/// The cluster needs a moment to find itself before an unannounced world counts against it.
-const SETTLED: Duration = Duration::from_secs(10);
-/// Room for subjects on each node.
+/// Room for subjects on each node, unless there are more keys.
 const SUBJECTS: usize = 4_096;
+const SECOND: Duration = Duration::from_secs(1);
 
 /// Plays a plan.
 #[must_use]
 pub fn run(plan: &Plan, seed: Seed) -> Outcome {
-    World::new(plan, seed).play()
+    World::new(plan, seed).play().0
+}
+
+/// Plays a plan, and keeps what it looked like over time.
+#[must_use]
+pub fn play_recorded(plan: &Plan, seed: Seed) -> (Outcome, Recording) {
+    let mut world = World::new(plan, seed);
+    world.recorder = Some(Box::new(Recorder::new(&world)));
+    let (outcome, recording) = world.play();
+    (outcome, recording.unwrap_or_default())
 }
 
 /// What happens, at its time.
 enum Happening {
-    Wake {
-        node: usize,
-        life: u64,
-    },
+    /// A node wants to be woken.
+    Wake { node: usize, life: u64 },
+    /// A message arrives.
     Deliver {
         to: usize,
         from: usize,
         bytes: Bytes,
         one_way: Duration,
     },
-    Check {
-        node: usize,
-        life: u64,
-    },
-    Routes {
-        announced: BTreeSet<RegionId>,
-    },
+    /// A node checks itself.
+    Check { node: usize, life: u64 },
+    /// A region's router follows a node.
     Converged {
         region: usize,
         node: usize,
         announced: bool,
     },
-    Request {
-        stream: usize,
-    },
+    /// A network follows a region.
+    Follow(Following),
+    /// A network has found the nearest region.
+    Hunted { network: usize },
     /// A request that waits for rights of a strict limit asks again.
-    Again {
+    Again { node: usize, request: Request },
+    /// A request that nobody answered is tried again.
+    Retry(Request),
+    /// A key store answers.
+    Stored { node: usize, life: u64, key: u32 },
+    /// Something of the plan goes wrong, or is mended.
+    Fault { number: usize, times: u32 },
+    /// A watchdog looks at a node.
+    Watchdog { node: usize, freezes: u64 },
+    /// A drained node has told its connections to close.
+    Settled { node: usize, life: u64 },
+    /// A node's turn in a rollout has come.
+    Turn { node: usize, fault: usize },
+    /// A node that is being upgraded is looked at.
+    Leaving {
         node: usize,
-        key: String,
+        life: u64,
+        fault: usize,
         since: Mono,
     },
-    Arrival {
-        node: usize,
-        subject: u32,
-    },
-    Fault {
-        number: usize,
-    },
+    /// It starts anew.
+    Upgraded { node: usize, fault: usize },
 }
 
 /// A request that comes to a node whatever is announced.
@@ -101,20 +130,26 @@ pub(crate) struct World<'p> {
     started: Wall,
     now: Mono,
     end: Mono,
-    heap: BinaryHeap<Reverse<(Mono, u64)>>,
-    happenings: BTreeMap<u64, Happening>,
-    sequence: u64,
+    agenda: Agenda<Happening>,
     nodes: Vec<SimNode>,
     regions: Vec<RegionId>,
-    ill: BTreeSet<usize>,
+    /// By region, what services there are missing.
+    ill: Vec<Illness>,
     network: Network,
     internet: Internet,
+    keys: Keys,
+    stores: Vec<Store>,
     streams: Vec<Stream>,
+    /// By stream: networks that its requests come from, one after the other.
+    origins: Vec<std::ops::Range<usize>>,
     arrivals: Box<dyn Iterator<Item = Arrival> + 'p>,
+    next_arrival: Option<Arrival>,
     limit: Limit,
     tally: Tally,
+    watch: Watch,
     broken: Vec<Finding>,
     traffic: Traffic,
+    recorder: Option<Box<Recorder>>,
     /// What was sent before is of no interest.
     count_from: Option<Mono>,
     room: usize,
@@ -122,20 +157,12 @@ pub(crate) struct World<'p> {
     trace: u64,
 }
 
-struct SimNode {
-    id: NodeId,
-    region: usize,
-    /// Counts lives; what was meant for an earlier one is dropped.
-    life: u64,
-    alive: Option<Alive>,
-    announced: bool,
-}
-
-struct Alive {
-    machine: Node,
-    table: Arc<Table>,
-    limit: LimitIx,
-    wake_at: Option<Mono>,
+/// What is wrong with the services behind a region.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Illness {
+    None,
+    Some,
+    All,
 }
 
 impl<'p> World<'p> {
@@ -143,47 +170,47 @@ impl<'p> World<'p> {
         let places: Vec<_> = plan.regions.values().copied().collect();
         let end = Mono::ZERO + plan.run_for.get();
         let regions = plan.region_ids();
-        let place = |id: &NodeId| {
-            regions
-                .iter()
-                .position(|r| *r == id.region)
-                .expect("a node has a region")
+        let limit = Limit::new("limit", &plan.limit);
+        let keys = Keys::new(&plan.clients, limit.id);
+        let further = plan.clients.iter().filter_map(|c| match &c.from.value {
+            Source::At(place) => Some(*place),
+            _ => None,
+        });
+        let further: Vec<_> = further.collect();
+        let internet = Internet::new(plan.internet.clone(), &places, &further, seed);
+        let started = Wall::from_unix_secs(EPOCH_DAYS * 86_400);
+        let first = limit.windows.at(started).ix.0;
+        let stream = |(i, client): (usize, &_)| {
+            let client: &crate::plan::Client = client;
+            Stream::new(client, i, keys.first(&client.key), end, seed)
         };
-        let nodes = plan
-            .node_ids()
-            .into_iter()
-            .map(|id| SimNode {
-                region: place(&id),
-                id,
-                life: 0,
-                alive: None,
-                announced: false,
-            })
-            .collect();
-        let stream = |(i, client)| Stream::new(client, i, end, seed);
         Self {
             network: Network::new(Ways::between(&places), plan.loss, seed),
-            internet: Internet::new(places),
             streams: plan.clients.iter().enumerate().map(stream).collect(),
+            origins: asking::origins(plan, &internet),
+            nodes: nodes::all(plan, &regions, seed),
+            tally: Tally::new(judgement(plan, first, limit.windows.longest())),
+            stores: lookup::stores(plan, regions.len()),
+            ill: vec![Illness::None; regions.len()],
+            watch: Watch::default(),
             arrivals: Box::new(std::iter::empty()),
-            limit: Limit::new("limit", &plan.limit),
-            started: Wall::from_unix_secs(EPOCH_DAYS * 86_400),
+            next_arrival: None,
             now: Mono::ZERO,
-            heap: BinaryHeap::new(),
-            happenings: BTreeMap::new(),
-            sequence: 0,
-            ill: BTreeSet::new(),
-            tally: Tally::default(),
+            agenda: Agenda::default(),
             broken: Vec::new(),
             traffic: Traffic::default(),
+            recorder: None,
             count_from: None,
-            room: SUBJECTS,
+            room: SUBJECTS.max(keys.made() as usize),
             events: 0,
             trace: seed.value(),
+            started,
+            internet,
+            keys,
+            limit,
             plan,
             seed,
             end,
-            nodes,
             regions,
         }
     }
@@ -204,10 +231,11 @@ impl<'p> World<'p> {
         self
     }
 
-    /// Plays to the end. Returns what came and was admitted of the requests that arrive, in each
-    /// window that any came in, and how long they waited for rights.
-    pub(crate) fn tally(mut self) -> (BTreeMap<WindowIx, Demand>, Waits) {
+    /// Plays to the end. Returns what came and was admitted of the requests that arrive on the
+    /// first subject, in each window that any came in, and how long they waited for rights.
+    pub(crate) fn tally(mut self) -> (std::collections::BTreeMap<WindowIx, Demand>, Waits) {
         self.run();
+        self.tally.close_all();
         let waits = self.tally.waits;
         let windows = self.tally.windows.into_iter();
         let arrived = windows.map(|((_, window), demand)| (window, demand));
@@ -227,7 +255,7 @@ impl<'p> World<'p> {
         self.traffic
     }
 
-    fn play(mut self) -> Outcome {
+    fn play(mut self) -> (Outcome, Option<Recording>) {
         self.run();
         self.finish()
     }
@@ -237,17 +265,23 @@ impl<'p> World<'p> {
             self.start(node);
         }
         for (number, fault) in self.plan.faults.iter().enumerate() {
-            self.schedule(
-                Mono::ZERO + fault.value.at.get(),
-                Happening::Fault { number },
-            );
+            let at = Mono::ZERO + fault.value.at.get();
+            let times = fault.value.times;
+            self.schedule(at, Happening::Fault { number, times });
         }
-        for stream in 0..self.streams.len() {
-            self.next_request(stream);
-        }
-        self.next_arrival();
-        while let Some(Reverse((at, sequence))) = self.heap.pop() {
-            if at > self.end {
+        self.next_arrival = self.arrivals.next();
+        let mut second = Mono::ZERO + SECOND;
+        loop {
+            let planned = self.agenda.next_at().unwrap_or(self.end);
+            let (stream, asked) = self.next_asked();
+            let at = planned.min(asked);
+            while second < at.min(self.end) {
+                self.now = second;
+                self.each_second();
+                second = second + SECOND;
+            }
+            self.record_until(at);
+            if at > self.end || (at == self.end && self.agenda.next_at().is_none()) {
                 break;
             }
             self.now = at;
@@ -255,198 +289,56 @@ impl<'p> World<'p> {
                 self.count_from = None;
                 self.traffic = Traffic::default();
             }
-            let happening = self
-                .happenings
-                .remove(&sequence)
-                .expect("scheduled once, taken once");
-            self.events += 1;
-            self.happen(happening);
+            if asked <= planned {
+                self.come(stream);
+            } else if let Some((_, happening)) = self.agenda.pop() {
+                self.events += 1;
+                self.happen(happening);
+            }
         }
         self.now = self.end;
+        self.record_until(self.end + Duration::from_nanos(1));
+    }
+
+    /// When the next request comes, and of which stream; of none if it is an arrival.
+    fn next_asked(&self) -> (Option<usize>, Mono) {
+        let never = self.end + SECOND;
+        let arrival = self.next_arrival.map_or(never, |arrival| arrival.at);
+        let streams = self.streams.iter().enumerate();
+        let nexts = streams.filter_map(|(i, stream)| Some((Some(i), stream.next?)));
+        nexts.fold((None, arrival), |best, next| match next.1 < best.1 {
+            true => next,
+            false => best,
+        })
     }
 
     fn wall(&self) -> Wall {
         self.started + self.now.since(Mono::ZERO)
     }
 
-    fn clock(&self) -> Now {
-        Now {
-            mono: self.now,
-            wall: self.wall(),
-        }
-    }
-
     fn schedule(&mut self, at: Mono, happening: Happening) {
-        self.sequence += 1;
-        self.heap.push(Reverse((at, self.sequence)));
-        self.happenings.insert(self.sequence, happening);
+        self.agenda.plan(at, happening);
     }
 
-    /// Folds something into the trace (FNV-1a).
+    /// Folds something into the trace.
     fn note(&mut self, what: u64, more: u64) {
+        // A multiplication and a fold a word: a request is noted in two nanoseconds.
         for word in [self.now.as_nanos(), what, more] {
-            for byte in word.to_le_bytes() {
-                self.trace = (self.trace ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
-            }
+            let mixed = u128::from(self.trace ^ word) * 0x9e37_79b9_7f4a_7c15;
+            self.trace = (mixed as u64) ^ ((mixed >> 64) as u64);
         }
     }
 
-    // Nodes.
-
-    fn start(&mut self, node: usize) {
-        let SimNode { id, life, .. } = &self.nodes[node];
-        let (id, life) = (id.clone(), *life);
-        let spec = ClusterSpec {
-            epoch: Epoch(1_000_000 + life),
-            addr: addr(node),
-            regions: self.regions.clone(),
-            nodes: (self.nodes.iter().map(|n| &n.id))
-                .filter(|n| n.region == id.region)
-                .cloned()
-                .collect(),
-            seeds: (0..)
-                .zip(&self.nodes)
-                .map(|(i, n)| ClusterSeed {
-                    node: n.id.clone(),
-                    addr: addr(i),
-                })
-                .collect(),
-            generation: Generation(1),
-            steer: SteerSpec::default(),
-            sync: SyncSpec::default(),
-            node: id.clone(),
-        };
-        let table = Arc::new(Table::new(TableSpec {
-            subjects_max: self.room,
-        }));
-        let limit = table.register(&self.limit).expect("one limit fits");
-        let random = self.seed.child(&format!("{id} {life}"));
-        let machine = Node::new(spec, Arc::clone(&table), random, self.clock());
-        self.nodes[node].alive = Some(Alive {
-            machine,
-            table,
-            limit,
-            wake_at: None,
-        });
-        let announced = self
-            .internet
-            .announced()
-            .map(|r| self.regions[r].clone())
-            .collect();
-        self.tell(node, Event::Routes(Some(announced)));
-        self.schedule(
-            self.now + Duration::from_millis(500),
-            Happening::Check { node, life },
-        );
-    }
-
-    fn crash(&mut self, node: usize) {
-        self.nodes[node].life += 1;
-        self.nodes[node].alive = None;
-        // Fate sharing: the process takes its announcement with it.
-        self.announce(node, false);
-    }
-
-    /// Hands an event to a node, and does what it wants done.
-    fn tell(&mut self, node: usize, event: Event) {
-        let now = self.clock();
-        if let Some(alive) = &mut self.nodes[node].alive {
-            alive.machine.handle(now, event);
-        }
-        self.settle(node);
-    }
-
-    fn settle(&mut self, node: usize) {
-        while let Some(effect) = self.nodes[node]
-            .alive
-            .as_mut()
-            .and_then(|alive| alive.machine.poll())
-        {
-            match effect {
-                Effect::Send {
-                    to,
-                    bytes,
-                    reliable,
-                    ..
-                } => self.send(node, &to, bytes, reliable),
-                Effect::Apply(plan) => {
-                    self.announce(node, plan.announce);
-                    let now = self.clock();
-                    if let Some(alive) = &mut self.nodes[node].alive {
-                        alive.machine.handle(
-                            now,
-                            Event::Applied {
-                                announced: plan.announce,
-                            },
-                        );
-                    }
-                }
-                // Of clocks the plan decides.
-                Effect::Clocks { .. }
-                | Effect::Keep(_)
-                | Effect::Learned(_)
-                | Effect::News(_)
-                | Effect::Notice(_) => {}
-            }
-        }
-        let SimNode { alive, life, .. } = &mut self.nodes[node];
-        let Some(alive) = alive else { return };
-        let wanted = alive.machine.next_wake().map(|at| at.max(self.now));
-        if let Some(at) = wanted
-            && alive.wake_at.is_none_or(|planned| at < planned)
-        {
-            alive.wake_at = Some(at);
-            let life = *life;
-            self.schedule(at, Happening::Wake { node, life });
+    fn complain(&mut self, expectation: &'static str, seen: String) {
+        if self.broken.len() < FINDINGS_MAX {
+            let at_ms = self.now.as_millis();
+            self.broken.push(Finding {
+                expectation,
+                at_ms,
+                seen,
+            });
         }
     }
-
-    fn send(&mut self, from: usize, to: &NodeId, bytes: Bytes, reliable: bool) {
-        let Some(to) = self.nodes.iter().position(|node| node.id == *to) else {
-            return;
-        };
-        let (a, b) = (self.nodes[from].region, self.nodes[to].region);
-        self.traffic.note(from, a, b, &bytes);
-        if let Some(time) = self.network.carry(a, b, reliable) {
-            let one_way = self.network.one_way(a, b);
-            self.schedule(
-                self.now + time,
-                Happening::Deliver {
-                    to,
-                    from,
-                    bytes,
-                    one_way,
-                },
-            );
-        }
-    }
-
-    fn announce(&mut self, node: usize, announced: bool) {
-        if std::mem::replace(&mut self.nodes[node].announced, announced) != announced {
-            let region = self.nodes[node].region;
-            self.note(2, node as u64 * 2 + u64::from(announced));
-            self.schedule(
-                self.now + CONVERGENCE,
-                Happening::Converged {
-                    region,
-                    node,
-                    announced,
-                },
-            );
-            let some = self.nodes.iter().any(|node| node.announced);
-            let settled = self.now.since(Mono::ZERO) > SETTLED;
-            let servable = self.nodes.iter().any(|node| node.alive.is_some());
-            if self.plan.expect.always_announced && settled && !some && servable {
-                let seen = format!("no region at {:?}", self.now);
-                self.broken.push(Finding {
-                    expectation: "always_announced",
-                    seen,
-                });
-            }
-        }
-    }
-
-    // What happens.
 
     fn happen(&mut self, happening: Happening) {
         match happening {
@@ -456,258 +348,29 @@ impl<'p> World<'p> {
                 from,
                 bytes,
                 one_way,
-            } => {
-                let hash = bytes
-                    .iter()
-                    .fold(0_u64, |h, b| h.rotate_left(5) ^ u64::from(*b));
-                self.note(3, hash);
-                let from = self.nodes[from].id.clone();
-                self.tell(
-                    to,
-                    Event::Received {
-                        from,
-                        bytes,
-                        one_way,
-                    },
-                );
-            }
-            Happening::Check { node, life } => {
-                if self.nodes[node].life == life {
-                    let ill = self.ill.contains(&self.nodes[node].region);
-                    let result = if ill {
-                        Err(Trouble::total("no service"))
-                    } else {
-                        Ok(())
-                    };
-                    self.tell(node, Event::Checked(result));
-                    self.schedule(
-                        self.now + Duration::from_millis(500),
-                        Happening::Check { node, life },
-                    );
-                }
-            }
+            } => self.deliver(to, from, bytes, one_way),
+            Happening::Check { node, life } => self.check(node, life),
             Happening::Converged {
                 region,
                 node,
                 announced,
-            } => {
-                self.internet.set(region, node, announced);
-                let announced: BTreeSet<RegionId> = self
-                    .internet
-                    .announced()
-                    .map(|r| self.regions[r].clone())
-                    .collect();
-                self.schedule(self.now, Happening::Routes { announced });
-            }
-            Happening::Routes { announced } => {
-                for node in 0..self.nodes.len() {
-                    self.tell(node, Event::Routes(Some(announced.clone())));
-                }
-            }
-            Happening::Request { stream } => self.request(stream),
-            Happening::Again { node, key, since } => {
-                if !self.ask(node, &key, since, true) {
-                    // It waited at a node that is no more.
-                    self.tally.failed += 1;
-                }
-            }
-            Happening::Arrival { node, subject } => {
-                self.decide(node, &subject.to_string());
-                self.next_arrival();
-            }
-            Happening::Fault { number } => self.fault(&self.plan.faults[number].value.what),
+            } => self.converged(region, node, announced),
+            Happening::Follow(following) => self.followed(following),
+            Happening::Hunted { network } => self.hunted(network),
+            Happening::Again { node, request } => self.again(node, request),
+            Happening::Retry(request) => self.over_the_internet(request),
+            Happening::Stored { node, life, key } => self.stored(node, life, key),
+            Happening::Fault { number, times } => self.fault(number, times),
+            Happening::Watchdog { node, freezes } => self.watchdog(node, freezes),
+            Happening::Settled { node, life } => self.settled(node, life),
+            Happening::Turn { node, fault } => self.turn(node, fault),
+            Happening::Leaving {
+                node,
+                life,
+                fault,
+                since,
+            } => self.leaving(node, life, fault, since),
+            Happening::Upgraded { node, fault } => self.upgraded(node, fault),
         }
     }
-
-    fn wake(&mut self, node: usize, life: u64) {
-        let now = self.clock();
-        let SimNode {
-            alive,
-            life: current,
-            ..
-        } = &mut self.nodes[node];
-        let Some(alive) = alive.as_mut().filter(|_| *current == life) else {
-            return;
-        };
-        // An earlier wake-up was planned meanwhile, and this one is left over.
-        if alive.wake_at != Some(now.mono) {
-            return;
-        }
-        alive.wake_at = None;
-        alive.machine.wake(now);
-        self.settle(node);
-    }
-
-    fn next_request(&mut self, stream: usize) {
-        if let Some(at) = self.streams[stream].next(self.now) {
-            self.schedule(at, Happening::Request { stream });
-        }
-    }
-
-    fn next_arrival(&mut self) {
-        if let Some(Arrival { at, node, subject }) = self.arrivals.next() {
-            self.schedule(at, Happening::Arrival { node, subject });
-        }
-    }
-
-    fn request(&mut self, stream: usize) {
-        self.streams[stream].turn += 1;
-        let turn = self.streams[stream].turn;
-        let client = &self.plan.clients[stream];
-        let (place, node) = match &client.from.value {
-            Source::AllNodes => (None, Some(turn % self.nodes.len())),
-            Source::Node(id) => (None, self.nodes.iter().position(|node| node.id == *id)),
-            Source::Everywhere => {
-                let place = turn % self.regions.len();
-                (Some(place), self.internet.route(place))
-            }
-            Source::Near(region) => {
-                let place = self
-                    .regions
-                    .iter()
-                    .position(|r| r.as_str() == region)
-                    .expect("checked");
-                (Some(place), self.internet.route(place))
-            }
-        };
-        let answered = node.is_some_and(|node| self.decide(node, &client.key));
-        if let Some(place) = place {
-            self.tally.reached(place, answered, self.now);
-        }
-        self.next_request(stream);
-    }
-
-    /// Lets a node decide one request. Returns whether it could.
-    fn decide(&mut self, node: usize, key: &str) -> bool {
-        self.ask(node, key, self.now, false)
-    }
-
-    /// Asks a node, `again` if the request has waited since `since` for rights.
-    fn ask(&mut self, node: usize, key: &str, since: Mono, again: bool) -> bool {
-        let now = self.clock();
-        let Some(alive) = &self.nodes[node].alive else {
-            return false;
-        };
-        let subject = SubjectKey::new(7, self.limit.id, key.as_bytes());
-        let ask = Ask {
-            limit: &self.limit,
-            ix: alive.limit,
-            subject,
-            amount: self.limit.amount,
-            cost: 1,
-        };
-        let decision = match again {
-            false => alive.table.decide(now, &[ask]),
-            true => alive.table.decide_again(now, &[ask]),
-        };
-        let waited = self.now.since(since);
-        let pause = rights_pause(waited, self.limit.rights_wait);
-        if let Some(pause) = pause.filter(|_| decision.awaits_rights()) {
-            let key = key.to_owned();
-            self.schedule(self.now + pause, Happening::Again { node, key, since });
-        } else {
-            let window = self.limit.windows.at(now.wall).ix;
-            self.tally.answered(key, window, decision.admitted);
-            self.tally.waited(waited, decision.admitted);
-            self.note(1, node as u64 * 2 + u64::from(decision.admitted));
-        }
-        if decision.wake {
-            self.tell(node, Event::Dirty);
-        }
-        true
-    }
-
-    fn fault(&mut self, what: &FaultKind) {
-        let region = |id: &RegionId| self.regions.iter().position(|r| r == id).expect("checked");
-        let node = |id: &NodeId| {
-            self.nodes
-                .iter()
-                .position(|n| n.id == *id)
-                .expect("checked")
-        };
-        let of_region = |id: &RegionId| {
-            let at = region(id);
-            (0..self.nodes.len())
-                .filter(|n| self.nodes[*n].region == at)
-                .collect::<Vec<_>>()
-        };
-        match what {
-            FaultKind::Crash(id) => self.crash(node(id)),
-            FaultKind::Restart(id) => self.restart(node(id)),
-            FaultKind::CrashRegion(id) => of_region(id).into_iter().for_each(|n| self.crash(n)),
-            FaultKind::RestartRegion(id) => of_region(id).into_iter().for_each(|n| self.restart(n)),
-            FaultKind::Cut(id) => self.network.cut(region(id)),
-            FaultKind::Heal(id) => self.network.heal(region(id)),
-            FaultKind::Ill(id) => {
-                self.ill.insert(region(id));
-            }
-            FaultKind::Well(id) => {
-                self.ill.remove(&region(id));
-            }
-        }
-    }
-
-    fn restart(&mut self, node: usize) {
-        if self.nodes[node].alive.is_none() {
-            self.start(node);
-        }
-    }
-
-    // The end.
-
-    fn finish(mut self) -> Outcome {
-        if self.plan.expect.counts_agree {
-            self.check_agreement();
-        }
-        let mut outcome = Outcome {
-            seed: self.seed,
-            trace: self.trace,
-            events: self.events,
-            requests: (self.tally.answered, self.tally.failed),
-            over_under: (0.0, 0.0),
-            false_refusals: 0,
-            outage: Duration::ZERO,
-            bytes: self.traffic.payload(),
-            broken: std::mem::take(&mut self.broken),
-        };
-        let window_ms = self.limit.windows.longest().as_millis() as u64;
-        let first = WindowIx((EPOCH_DAYS * 86_400_000 / window_ms) as u32);
-        let windows = judged(&self.plan.expect, first, window_ms, self.end);
-        judge(self.plan, &self.tally, windows, self.end, &mut outcome);
-        outcome
-    }
-
-    /// All living nodes know the same counts of every key.
-    fn check_agreement(&mut self) {
-        let now = self.clock();
-        let keys: BTreeSet<&str> = self
-            .plan
-            .clients
-            .iter()
-            .map(|client| client.key.as_str())
-            .collect();
-        for key in keys {
-            let subject = SubjectKey::new(7, self.limit.id, key.as_bytes());
-            let known = |node: &SimNode| {
-                let alive = node.alive.as_ref()?;
-                let counts = alive.machine.counters().known(subject, now);
-                Some((
-                    node.id.clone(),
-                    counts.iter().map(|(_, count)| count.admitted).sum::<u32>(),
-                ))
-            };
-            let all: Vec<(NodeId, u32)> = self.nodes.iter().filter_map(known).collect();
-            if all.iter().any(|(_, count)| *count != all[0].1) {
-                let seen = format!("key {key}: {all:?}");
-                self.broken.push(Finding {
-                    expectation: "counts_agree",
-                    seen,
-                });
-            }
-        }
-    }
-}
-
-fn addr(node: usize) -> SocketAddr {
-    SocketAddr::from(([127, 0, 0, 1], 10_000 + node as u16))
 }

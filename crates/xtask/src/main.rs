@@ -1,5 +1,5 @@
-//! Chores: `cargo xtask test`, `tidy`, `accuracy`, `sync-volume`, `dashboards`,
-//! `failover` and `bench`.
+//! Chores: `cargo xtask test`, `tidy`, `accuracy`, `sync-volume`, `sim-speed`, `fidelity`,
+//! `dashboards`, `failover` and `bench`.
 
 mod accuracy;
 mod bench;
@@ -7,6 +7,8 @@ mod command;
 mod dashboards;
 mod deploy_check;
 mod failover;
+mod fidelity;
+mod sim_speed;
 mod sync_volume;
 mod test;
 mod tidy;
@@ -30,10 +32,14 @@ enum Chore {
     Dashboards(dashboards::Args),
     /// Look at what operators deploy with the programs that will take it.
     DeployCheck,
+    /// Play the same plans with real processes and in the simulator, side by side.
+    Fidelity(fidelity::Args),
     /// Measure how long failover takes through real routers.
     Failover(failover::Args),
     /// Measure how many bytes limits cost between nodes, in a simulated world with a million keys.
     SyncVolume(sync_volume::Args),
+    /// Measure how many times faster than time the simulator is.
+    SimSpeed(sim_speed::Args),
     /// Measure CPU per request beside nginx.
     Bench(bench::Args),
 }
@@ -45,8 +51,10 @@ fn main() -> ExitCode {
         Chore::Accuracy(args) => accuracy::run(&root(), &args),
         Chore::Dashboards(args) => dashboards::run(&root(), &args),
         Chore::DeployCheck => deploy_check::run(&root()),
+        Chore::Fidelity(args) => fidelity::run(&root(), &args),
         Chore::Failover(args) => failover::run(&root(), &args),
         Chore::SyncVolume(args) => sync_volume::run(&root(), &args),
+        Chore::SimSpeed(args) => sim_speed::run(&root(), &args),
         Chore::Bench(args) => bench::run(&root(), &args),
     };
     match good {

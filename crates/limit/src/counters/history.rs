@@ -24,7 +24,10 @@ pub(super) struct History {
 impl History {
     /// Notes that `count` were admitted in `window` so far.
     pub(super) fn note(&mut self, now: Mono, window: WindowIx, count: u32) {
-        if window != self.window {
+        // A count that falls is another: the window was begun anew, as after a clock that went far
+        // ahead and came back.
+        let fell = self.notes.back().is_some_and(|(_, last)| *last > count);
+        if window != self.window || fell {
             self.window = window;
             self.notes.clear();
         }
@@ -78,6 +81,16 @@ mod tests {
             [0, 10, 20, 30, 30]
         );
         assert_eq!(history.at(ms(130), WindowIx(8)), 0, "another window");
+    }
+
+    #[test]
+    fn a_window_that_is_begun_anew_forgets_what_was_before() {
+        let mut history = History::default();
+        for (at, count) in [(100, 10), (120, 90), (140, 3), (160, 5)] {
+            history.note(ms(at), WindowIx(7), count);
+        }
+        let at = |then| history.at(ms(then), WindowIx(7));
+        assert_eq!([at(130), at(150), at(160)], [0, 4, 5]);
     }
 
     #[test]

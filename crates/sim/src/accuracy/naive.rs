@@ -91,8 +91,8 @@ impl Counters {
                 }
                 Happening::Flush(node, audience) => self.flush(node, audience),
                 Happening::Deliver { to, from, news } => self.learn(to, from, &news),
-                Happening::Cut(true) => self.network.cut(REGIONS - 1),
-                Happening::Cut(false) => self.network.heal(REGIONS - 1),
+                Happening::Cut(true) => self.network.cut(REGIONS - 1, true),
+                Happening::Cut(false) => self.network.cut(REGIONS - 1, false),
             }
         }
         self.windows
@@ -163,7 +163,7 @@ impl Counters {
                 .collect(),
         };
         for to in peers {
-            if let Some(way) = self.network.carry(home, to / NODES, false) {
+            if let Some((way, _)) = self.network.carry(home, to / NODES, false) {
                 let news = news.clone();
                 self.schedule(self.now + way, Happening::Deliver { to, from, news });
             }

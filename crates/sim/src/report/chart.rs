@@ -1,7 +1,7 @@
 //! A chart over time, as SVG that stands alone: light on light pages, dark on dark ones.
 
 pub(super) const WIDTH: f64 = 960.0;
-const LEFT: f64 = 64.0;
+const LEFT: f64 = 110.0;
 const RIGHT: f64 = 16.0;
 const TOP: f64 = 30.0;
 const BOTTOM: f64 = 26.0;
@@ -64,7 +64,7 @@ impl Chart {
         ));
         for (row, name) in names.iter().enumerate() {
             // Long names keep their end: that is where they differ.
-            let shown: String = match name.char_indices().rev().nth(9) {
+            let shown: String = match name.char_indices().rev().nth(14) {
                 Some((at, _)) => format!("\u{2026}{}", &name[at..]),
                 None => (*name).to_owned(),
             };
@@ -145,7 +145,7 @@ impl Chart {
             path.push_str(&format!("{letter}{x:.1} {y:.1}"));
         }
         self.put(format_args!(
-            "<path class=\"{class}\" stroke=\"none\" d=\"{path}Z\"/>"
+            "<path class=\"{class}\" style=\"stroke:none\" d=\"{path}Z\"/>"
         ));
     }
 
@@ -172,7 +172,7 @@ impl Chart {
     pub(super) fn block(&mut self, class: &str, row: usize, from_ms: u64, to_ms: u64, note: &str) {
         let (x, right) = (self.x(from_ms as f64), self.x(to_ms as f64));
         self.put(format_args!(
-            "<rect class=\"{class}\" stroke=\"none\" style=\"stroke:none\" x=\"{x:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"{:.1}\">",
+            "<rect class=\"{class}\" style=\"stroke:none\" x=\"{x:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"{:.1}\">",
             TOP + ROW * row as f64 + 2.0,
             (right - x).max(0.6),
             ROW - 4.0,

@@ -50,7 +50,12 @@ pub(super) fn sentence(event: &Event) -> String {
     let at = clock(event.at_ms as f64);
     match event.place.is_empty() {
         true => format!("{at} {}", event.what),
-        false => format!("{at} {}: {}", event.place, event.what),
+        // A fault names its place once more.
+        false => {
+            let what = event.what.strip_suffix(&event.place).unwrap_or(&event.what);
+            let what = what.trim_end_matches(": ").replace('_', " ");
+            format!("{at} {}: {what}", event.place)
+        }
     }
 }
 

@@ -11,6 +11,10 @@ fn outcome(broken: Vec<Finding>) -> Outcome {
         trace: 0xab,
         events: 1,
         requests: (10, 1),
+        fates: (8, 2, 0),
+        last_bad: Duration::from_millis(90),
+        revocation: Duration::ZERO,
+        broken_sessions: 0,
         over_under: (0.01, 0.0),
         false_refusals: 0,
         outage: Duration::from_millis(120),
@@ -120,10 +124,13 @@ fn the_page_needs_nothing_else_and_keeps_what_is_written_in_it_harmless() {
 fn what_is_broken_stands_at_the_top() {
     let finding = Finding {
         expectation: "over_max",
+        at_ms: 30_000,
         seen: "window 3: 5 of 4 admitted".to_owned(),
     };
     let page = html(&recording(), &outcome(vec![finding]), "again");
-    let at = page.find("over_max: window 3").expect("it is told");
+    let at = page
+        .find("over_max at 30.000s: window 3")
+        .expect("it is told");
     assert!(at < page.find("id=\"map\"").expect("a map"));
 }
 

@@ -25,7 +25,10 @@ const ARROWS: &[(&str, &[&str])] = &[
             "pipeline",
         ],
     ),
-    ("sim", &["model", "limit", "steer", "cluster", "config"]),
+    (
+        "sim",
+        &["model", "identity", "limit", "steer", "cluster", "config"],
+    ),
     ("runtime", &["model"]),
     ("telemetry", &["model"]),
     ("dns", &["model"]),

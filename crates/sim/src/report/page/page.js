@@ -172,4 +172,7 @@ byId("play").addEventListener("click", (click) => {
   }, Math.max(30, 30000 / run.steps.length));
 });
 slider.addEventListener("input", show);
-show();
+// A link to a moment, in seconds: report.html#t=95
+const linked = /^#t=(\d+)$/.exec(location.hash);
+if (linked) go(Math.min(run.steps.length - 1, Math.floor((Number(linked[1]) * 1000) / run.step_ms)));
+else show();
