@@ -7,6 +7,8 @@ use crate::{RegionSpec, Source, WorldSpec};
 
 /// Destinations of one node, with the one of the command line: a label has as many values.
 const LOGS_MAX: usize = 8;
+/// What `--access-log` is called in counters.
+const MAIN: &str = "main";
 const ROUTE: Kind = Kind {
     noun: "route",
     declared: "under `routes:` in world.yaml",
@@ -20,6 +22,12 @@ pub(super) fn check_logs(
 ) {
     for (at, (name, log)) in region.logs.iter().enumerate() {
         must_be_name("log", name, log.range.clone(), source, problems);
+        if name == MAIN {
+            let span = source.span(log.range.clone());
+            let message = "the log of the command line is called `main` already".to_owned();
+            let problem = Diagnostic::error(message, span, "the same name");
+            problems.push(problem.hint("choose another name: counters tell logs apart by it"));
+        }
         if at >= LOGS_MAX {
             let message = format!("`{name}` is one log more than a node can write");
             let span = source.span(log.range.clone());
@@ -39,6 +47,51 @@ pub(super) fn check_logs(
                 problems
                     .push(problem.hint("write 0.1 for every tenth request; errors are all kept"));
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Source, load_node};
+
+    const WORLD: &str = "\
+regions:
+  us-east-1: { location: [38.9, -77.4] }
+upstreams:
+  echo: {}
+routes:
+  open: { path: /open/*, upstream: echo, auth: none }
+";
+
+    fn report(logs: &str) -> String {
+        let region = format!(
+            "region: us-east-1\nnodes:\n  a: {{ mesh: 10.0.0.1:1 }}\ndoors:\n  public: {{ listen: 0.0.0.0:80 }}\n\
+             upstreams:\n  echo: [127.0.0.1:9]\nlogs:\n  {logs}\n"
+        );
+        let source = |name: &str, text: &str| Source::new(name.into(), text);
+        match load_node(source("world.yaml", WORLD), source("region.yaml", &region)) {
+            Ok((_, report)) | Err(report) => report.render(false),
+        }
+    }
+
+    #[test]
+    fn a_log_that_cannot_be_is_told_why() {
+        assert_eq!(report("more: { to: stdout, sample: { open: 0.1 } }"), "");
+        for (logs, part) in [
+            ("main: { to: stdout }", "called `main` already"),
+            ("more: { to: stdout, sample: { opn: 0.1 } }", "opn"),
+            (
+                "more: { to: stdout, sample: { open: 1.5 } }",
+                "not a part of 1",
+            ),
+            ("more: { to: printer }", "printer"),
+        ] {
+            let told = report(logs);
+            assert!(
+                told.contains(part) && told.contains("region.yaml:"),
+                "{logs}: {told}"
+            );
         }
     }
 }
