@@ -200,7 +200,9 @@ async fn a_browser_logs_in_once_for_all_regions_and_goes_on_while_the_provider_i
         log.iter()
             .any(|line| line["auth"] == "web" && line["key"] == "web:ada")
     );
-    assert!(!format!("{log:?}").contains("code="), "no code in the log");
+    // Its name may stand there, its value may not.
+    let told = format!("{log:?}").replace("code=*", "");
+    assert!(!told.contains("code="), "no code in the log");
 }
 
 #[tokio::test(flavor = "multi_thread")]

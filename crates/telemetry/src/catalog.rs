@@ -117,7 +117,7 @@ pub const LABELS: &[(&str, usize, &str)] = &[
     ("log", 16, "a destination of the access log"),
     ("longitude", 1, "degrees; one for each region"),
     ("outcome", 16, "a word"),
-    ("reason", 64, "a word"),
+    ("reason", 128, "a word"),
     ("region", 64, "a region of world.yaml"),
     ("result", 48, "a word"),
     (
