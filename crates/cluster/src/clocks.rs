@@ -14,10 +14,15 @@ const WORDS_MAX: usize = 16;
 /// What was said longer ago is forgotten: clocks drift, and ways change.
 const LATELY: Duration = Duration::from_secs(5);
 
+/// After this node has stood still, what had waited for it is read within so long.
+const DEAF: Duration = Duration::from_secs(1);
+
 /// What peers' clocks show.
 #[derive(Debug, Default)]
 pub(crate) struct Clocks {
     peers: BTreeMap<NodeId, VecDeque<Word>>,
+    /// What is heard before says nothing of clocks.
+    deaf_until: Mono,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +36,9 @@ struct Word {
 impl Clocks {
     /// A peer has said what its clock showed when it spoke, `one_way` before `now`.
     pub(crate) fn hear(&mut self, from: &NodeId, said: Wall, one_way: Duration, now: Mono) {
+        if now < self.deaf_until {
+            return;
+        }
         let words = self.peers.entry(from.clone()).or_default();
         if words.len() == WORDS_MAX {
             words.pop_front();
@@ -41,6 +49,13 @@ impl Clocks {
             one_way,
             at: now,
         });
+    }
+
+    /// This node stood still. What has waited for it meanwhile was said long ago, and would make
+    /// the clocks of all others look late.
+    pub(crate) fn stood_still(&mut self, now: Mono) {
+        self.peers.clear();
+        self.deaf_until = now + DEAF;
     }
 
     /// By how many microseconds the clock in the middle is ahead of ours. `None` with fewer than
@@ -135,5 +150,20 @@ mod tests {
         };
         assert_eq!(clocks.apart_us(stepped), Some(0));
         assert_eq!(clocks.apart_us(now(30)), None, "long ago");
+    }
+
+    #[test]
+    fn what_waited_while_the_node_stood_still_says_nothing_of_clocks() {
+        let mut clocks = Clocks::default();
+        let peers = ["eu/a", "eu/b"].map(|name| name.parse().expect("a node"));
+        clocks.stood_still(now(30).mono);
+        for from in &peers {
+            clocks.hear(from, said(10, 0), WAY, now(30).mono);
+        }
+        assert_eq!(clocks.apart_us(now(30)), None);
+        for from in &peers {
+            clocks.hear(from, said(32, 0), WAY, now(32).mono);
+        }
+        assert_eq!(clocks.apart_us(now(32)), Some(0));
     }
 }

@@ -152,6 +152,15 @@ impl Hearing {
         }
     }
 
+    /// When the clock is to be looked at next, at the latest; `None` if there is nobody to hear.
+    pub(crate) fn next_tick(&self) -> Option<Mono> {
+        let others = self.others.values().map(|other| match other.state {
+            State::Heard => other.at + SILENT_AFTER,
+            State::Silent | State::Returning { .. } => other.at,
+        });
+        others.min()
+    }
+
     /// Looks at the clock.
     pub(crate) fn tick(&mut self, now: Mono) -> Changes {
         let mut changes = Changes::default();

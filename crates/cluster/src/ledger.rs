@@ -52,6 +52,8 @@ impl Entry {
 pub struct Ledger {
     entries: BTreeMap<u64, Entry>,
     shards: Vec<u64>,
+    /// One number for all of them: it is asked for with every message that says that all is well.
+    root: u64,
 }
 
 impl Default for Ledger {
@@ -59,12 +61,18 @@ impl Default for Ledger {
         Self {
             entries: BTreeMap::new(),
             shards: vec![0; SHARDS],
+            root: root_of(&[0; SHARDS]),
         }
     }
 }
 
 const fn shard_of(hash: u64) -> usize {
     (hash >> 56) as usize
+}
+
+fn root_of(shards: &[u64]) -> u64 {
+    let bytes = shards.iter().flat_map(|shard| shard.to_le_bytes());
+    xxh3_64(&bytes.collect::<Vec<u8>>())
 }
 
 impl Ledger {
@@ -75,7 +83,7 @@ impl Ledger {
         if !fits || self.entries.contains_key(&hash) {
             return false;
         }
-        self.shards[shard_of(hash)] ^= hash;
+        self.turn_over(hash);
         self.entries.insert(hash, entry);
         true
     }
@@ -84,8 +92,14 @@ impl Ledger {
     pub(crate) fn forget(&mut self, entry: &Entry) {
         let hash = xxh3_64(entry.bytes());
         if self.entries.remove(&hash).is_some() {
-            self.shards[shard_of(hash)] ^= hash;
+            self.turn_over(hash);
         }
+    }
+
+    /// An entry has come, or is gone.
+    fn turn_over(&mut self, hash: u64) {
+        self.shards[shard_of(hash)] ^= hash;
+        self.root = root_of(&self.shards);
     }
 
     /// How many entries there are.
@@ -101,13 +115,8 @@ impl Ledger {
     }
 
     /// One number for the whole ledger.
-    pub(crate) fn root(&self) -> u64 {
-        let bytes: Vec<u8> = self
-            .shards
-            .iter()
-            .flat_map(|shard| shard.to_le_bytes())
-            .collect();
-        xxh3_64(&bytes)
+    pub(crate) const fn root(&self) -> u64 {
+        self.root
     }
 
     /// One number a shard.

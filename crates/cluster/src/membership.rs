@@ -35,11 +35,15 @@ pub(crate) enum Pool {
 pub(crate) enum Change {
     Up(NodeId),
     Down(NodeId),
+    /// A member has begun another life, perhaps elsewhere, without having been down.
+    Renewed,
     Rejoined,
 }
 
 /// A pool's room for header and envelope within a datagram.
 const PACKET_MAX: usize = DATAGRAM_MAX - 16;
+/// While all seeds are members it is looked so often whether that is still so.
+const LOOK_FOR_SEEDS: Duration = Duration::from_millis(500);
 /// A wake-up that comes so late says that this node is starved.
 const LATE: Duration = Duration::from_millis(100);
 /// The most that delays are stretched, as a factor above one.
@@ -183,16 +187,17 @@ impl Membership {
             .collect();
         if missing.is_empty() {
             self.announce_pause = Duration::from_millis(100);
-        } else {
-            let seed = missing[self.rng.random_range(0..missing.len())].as_member();
-            // The only error is one of encoding, and a member always encodes.
-            if self.foca.announce(seed, &mut self.runtime).is_err() {
-                self.rejected += 1;
-            }
-            let alone = self.foca.num_members() == 0;
-            let pause_max = Duration::from_secs(if alone { 1 } else { 10 });
-            self.announce_pause = (self.announce_pause * 2).min(pause_max);
+            self.announce_at = now + LOOK_FOR_SEEDS;
+            return;
         }
+        let seed = missing[self.rng.random_range(0..missing.len())].as_member();
+        // The only error is one of encoding, and a member always encodes.
+        if self.foca.announce(seed, &mut self.runtime).is_err() {
+            self.rejected += 1;
+        }
+        let alone = self.foca.num_members() == 0;
+        let pause_max = Duration::from_secs(if alone { 1 } else { 10 });
+        self.announce_pause = (self.announce_pause * 2).min(pause_max);
         let jitter = self.rng.random_range(0.75..1.25);
         self.announce_at = now + self.announce_pause.mul_f64(jitter);
         self.settle(now);
@@ -218,8 +223,8 @@ impl Membership {
                     self.changes.push_back(Change::Down(member.node));
                 }
                 OwnedNotification::Rejoin(_) => self.changes.push_back(Change::Rejoined),
-                OwnedNotification::Rename(..)
-                | OwnedNotification::Active
+                OwnedNotification::Rename(..) => self.changes.push_back(Change::Renewed),
+                OwnedNotification::Active
                 | OwnedNotification::Idle
                 | OwnedNotification::Defunct => {}
             }
@@ -248,7 +253,9 @@ impl Pool {
             })
         };
         // Twice what reaches everyone with high probability, and never below eight.
-        let transmissions = (2.0 * (size as f64 + 1.0).log2()).ceil().clamp(8.0, 40.0) as u8;
+        let transmissions = (2.0 * libm::log2(size as f64 + 1.0))
+            .ceil()
+            .clamp(8.0, 40.0) as u8;
         Config {
             probe_period: period,
             probe_rtt: rtt,

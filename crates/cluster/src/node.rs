@@ -19,9 +19,9 @@ use crate::complaints::Complaints;
 use crate::membership::{Membership, Pool};
 use crate::outbox::{Effect, Notice, Outbox};
 use crate::replicator::{Peers, Replicator};
-use crate::report::Bulletin;
+use crate::report::{Bulletin, Known};
 use crate::resets::Resets;
-use crate::spec::COMPARE_CLOCKS;
+use crate::spec::{COMPARE_CLOCKS, MATE_SILENT_AFTER, SILENT_AFTER};
 use crate::steady::Steady;
 use crate::{ClusterSpec, Entry, Ledger, Message, NodeFacts, Seed};
 
@@ -29,6 +29,8 @@ use crate::{ClusterSpec, Entry, Ledger, Message, NodeFacts, Seed};
 const REPEAT: Duration = Duration::from_secs(1);
 /// A node of another region is taken for dead when its report is older than this.
 const REPORT_FRESH: Duration = Duration::from_millis(4_500);
+/// A node whose pulse is so late has stood still: it was frozen, or starved of its processor.
+const STOOD_STILL: Duration = Duration::from_millis(600);
 /// Two nodes compare ledgers at most so often.
 const LEDGER_PAUSE: Duration = Duration::from_secs(1);
 /// Reports in one message: with long names they stay below the smallest QUIC datagram.
@@ -103,9 +105,11 @@ pub struct Node {
     region_pool: Membership,
     world_pool: Option<Membership>,
     steady: Steady,
+    /// Whether a member is left out of the election because it is not steady yet.
+    unsteady: bool,
     borders: BTreeSet<NodeId>,
-    /// When each other border node of the region was heard last.
-    borders_heard: BTreeMap<NodeId, Mono>,
+    /// When each other node of the region was heard last.
+    mates_heard: BTreeMap<NodeId, Mono>,
     peers: Peers,
     replicator: Replicator,
     bulletin: Bulletin,
@@ -139,8 +143,9 @@ impl Node {
             region_pool,
             world_pool: None,
             steady: Steady::default(),
+            unsteady: false,
             borders: BTreeSet::new(),
-            borders_heard: BTreeMap::new(),
+            mates_heard: BTreeMap::new(),
             peers: Peers::default(),
             resets: Resets::new(Arc::clone(&table)),
             replicator: Replicator::new(&spec, table, now),
@@ -210,26 +215,39 @@ impl Node {
 
     /// Tells the controller what is known of the others.
     fn look_around(&mut self, now: Now) {
-        let me = &self.spec.node;
-        let (own, others): (Vec<_>, Vec<_>) = self
-            .bulletin
-            .all()
-            .partition(|known| known.report.node == *me);
+        let other = |known: &Known| Other {
+            node: known.report.node.clone(),
+            announced: known.report.facts.announced,
+            fit: known.report.facts.fit,
+            load: known.report.facts.requests_per_s,
+            words: known.report.facts.leaving.clone(),
+            as_of: known.as_of,
+            heard: self.is_heard(&known.report.node, now.mono),
+        };
         let view = View {
-            load: own.first().map_or(0, |own| own.report.facts.requests_per_s),
-            others: others
-                .into_iter()
-                .map(|known| Other {
-                    node: known.report.node.clone(),
-                    announced: known.report.facts.announced,
-                    fit: known.report.facts.fit,
-                    load: known.report.facts.requests_per_s,
-                    words: known.report.facts.leaving.clone(),
-                    as_of: known.as_of,
-                })
-                .collect(),
+            load: self.bulletin.own().requests_per_s,
+            others: self.bulletin.others().map(other).collect(),
         };
         self.steer(Input::Viewed(view), now);
+    }
+
+    /// Notices that time has passed without this node.
+    fn look_for_pause(&mut self, now: Mono) {
+        if now.since(self.pulse_at) > STOOD_STILL {
+            self.clocks.stood_still(now);
+        }
+    }
+
+    /// Whether a node of this region was heard a moment ago, or anybody of another region.
+    fn is_heard(&self, node: &NodeId, now: Mono) -> bool {
+        let (last, silent_after) = match node.region == self.spec.node.region {
+            true => (self.mates_heard.get(node).copied(), MATE_SILENT_AFTER),
+            false => (
+                self.replicator.hearing().heard_at(&node.region),
+                SILENT_AFTER,
+            ),
+        };
+        last.is_some_and(|at| now.since(at) < silent_after)
     }
 
     fn steer(&mut self, input: Input, now: Now) {
@@ -375,6 +393,7 @@ impl Machine for Node {
     }
 
     fn wake(&mut self, now: Now) {
+        self.look_for_pause(now.mono);
         self.region_pool.wake(now.mono);
         if let Some(pool) = &mut self.world_pool {
             pool.wake(now.mono);
@@ -384,7 +403,9 @@ impl Machine for Node {
                 self.ledger.forget(&entry);
             }
             // Whoever was unsteady may be steady by now.
-            self.reelect(now);
+            if self.unsteady {
+                self.reelect(now);
+            }
             self.look_around(now);
             self.pulse(now);
             self.compare_clocks(now);

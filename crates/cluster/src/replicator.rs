@@ -21,7 +21,7 @@ use crate::outbox::{Effect, Notice, Outbox, Peer};
 use crate::pace::Pace;
 use crate::spec::{
     ASK_AGAIN, COMPARE, HEADERS, KEEP, KEEP_SUBJECTS, LEARN_WITHIN, REFRESH, ROW_BYTES,
-    ROWS_PER_FLUSH, ROWS_PER_PART, SWEEP, WEIGHED_OVER,
+    ROWS_PER_FLUSH, ROWS_PER_PART, SWEEP, TELL_ALL, WEIGHED_OVER,
 };
 use crate::{ClusterSpec, Message};
 
@@ -208,7 +208,8 @@ impl Replicator {
     }
 
     /// So many nodes of the whole world count together. They keep counts back only if to tell all
-    /// would cost more than the budget: where there is little traffic, everybody knows everything.
+    /// would cost a good part of the budget: where there is little traffic, everybody knows
+    /// everything.
     pub(crate) fn set_counting(&mut self, nodes: usize, now: Mono) {
         let (collected, since) = self.collected;
         let secs = now.since(since).as_secs_f64();
@@ -219,8 +220,8 @@ impl Replicator {
         self.collected = (self.counters.collected(), now);
         // Each row goes to every other node, on the whole from each node as often as to it.
         let bytes = rows * (nodes.saturating_sub(1) * ROW_BYTES) as f64;
-        let counting = if bytes > self.budget { nodes } else { 0 };
-        self.counters.set_counting(counting);
+        self.counters
+            .set_counting(nodes, bytes > TELL_ALL * self.budget);
     }
 
     /// These border nodes of the region are heard: they share the subjects that other regions are
@@ -459,14 +460,16 @@ impl Replicator {
 
     pub(crate) fn next_wake(&self) -> Mono {
         let flushes = self.flush_at.iter().flatten().copied();
-        flushes
-            .chain([
-                self.refresh_at,
-                self.sweep_at,
-                self.compare_at,
-                self.keep_at,
-            ])
-            .min()
-            .expect("never empty")
+        let keep = self.counters.has_quotas_to_keep().then_some(self.keep_at);
+        // Who counts nothing wakes up for those it must hear only.
+        let refresh = match self.counters.is_idle() {
+            true => {
+                let tick = self.hearing.next_tick().unwrap_or(self.compare_at);
+                self.refresh_at.max(tick)
+            }
+            false => self.refresh_at.min(self.sweep_at),
+        };
+        let next = flushes.chain(keep).chain([refresh, self.compare_at]);
+        next.min().expect("never empty")
     }
 }

@@ -100,8 +100,8 @@ impl Bulletin {
         }
     }
 
-    #[cfg(test)]
-    fn own(&self) -> &NodeFacts {
+    /// What this node says of itself.
+    pub(crate) fn own(&self) -> &NodeFacts {
         &self.reports[&self.me].report.facts
     }
 
@@ -195,6 +195,17 @@ impl Bulletin {
             .chunks(per_message)
             .map(<[NodeReport]>::to_vec)
             .collect()
+    }
+
+    /// All reports but one's own.
+    pub(crate) fn others(&self) -> impl Iterator<Item = &Known> {
+        let others = self.reports.iter().filter(|(node, _)| **node != self.me);
+        others.map(|(_, known)| known)
+    }
+
+    /// How many nodes have reported, this one included.
+    pub(crate) fn len(&self) -> usize {
+        self.reports.len()
     }
 
     /// All reports, one's own among them.

@@ -34,9 +34,9 @@ pub struct ClusterSpec {
 
 /// How often a node speaks, even with nothing to say.
 pub(crate) const PULSE: Duration = Duration::from_millis(200);
-/// A border node that was not heard for so long, three pulses, is not relied on to tell other
-/// regions.
-pub(crate) const BORDER_SILENT_AFTER: Duration = Duration::from_millis(600);
+/// A node of the region that was not heard for so long, three pulses, is not relied on: neither to
+/// tell other regions, nor to take over clients.
+pub(crate) const MATE_SILENT_AFTER: Duration = Duration::from_millis(600);
 /// How often clocks are compared.
 pub(crate) const COMPARE_CLOCKS: Duration = Duration::from_secs(1);
 /// How often hot subjects are looked at again.
@@ -66,6 +66,9 @@ pub(crate) const ROWS_PER_FLUSH: usize = 2_048;
 pub(crate) const ROW_BYTES: usize = 20;
 /// Over which time it is weighed whether there is too much to tell.
 pub(crate) const WEIGHED_OVER: Duration = Duration::from_millis(400);
+/// All is told as long as that costs less than this part of the budget: each row that is told costs
+/// every other node a microsecond, too.
+pub(crate) const TELL_ALL: f64 = 0.1;
 /// What a datagram costs beside the message, about: IPv4, UDP, QUIC with its tag.
 pub(crate) const HEADERS: usize = 58;
 /// Counts of quotas are kept on disk so often, and so many subjects at a time.

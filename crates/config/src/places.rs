@@ -39,10 +39,13 @@ impl Location {
     #[must_use]
     pub fn distance_km(self, other: Self) -> f64 {
         let (a, b) = (self.latitude.to_radians(), other.latitude.to_radians());
-        let half = |d: f64| (d / 2.0).sin().powi(2);
-        let h =
-            half(b - a) + a.cos() * b.cos() * half((other.longitude - self.longitude).to_radians());
-        2.0 * EARTH_RADIUS_KM * h.sqrt().min(1.0).asin()
+        let half = |d: f64| {
+            let sine = libm::sin(d / 2.0);
+            sine * sine
+        };
+        let east = (other.longitude - self.longitude).to_radians();
+        let h = half(b - a) + libm::cos(a) * libm::cos(b) * half(east);
+        2.0 * EARTH_RADIUS_KM * libm::asin(h.sqrt().min(1.0))
     }
 
     /// How long a packet takes there, at a guess.

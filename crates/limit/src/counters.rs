@@ -14,6 +14,7 @@ mod escrow;
 mod evict;
 mod export;
 mod history;
+mod hot;
 mod inspect;
 mod judged;
 mod packer;
@@ -22,7 +23,7 @@ mod subject;
 mod untold;
 mod voice;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,10 +35,11 @@ use self::demand::Demand;
 use self::draw::Drawing;
 use self::evict::Eviction;
 use self::history::History;
+use self::hot::{Hot, Look, Wanted};
 pub use self::inspect::{HotSubject, NodeWord, RegionPart, SubjectView, TOP_MAX, Told, Top, TopBy};
 pub use self::judged::Judged;
 use self::subject::{ActorRow, Subjects, subject_entry};
-use self::untold::{Due, Own, allowance, together};
+use self::untold::{Due, Own, allowance, foreseen, together};
 use self::voice::Voice;
 use crate::line::Line;
 use crate::share::SilentParts;
@@ -91,9 +93,10 @@ pub struct Counters {
     nodes: Vec<NodeId>,
     /// Those of them that can be written to.
     alive: BTreeSet<NodeId>,
-    /// Nodes of the whole world that count together; 0 as long as nobody has said, and while there
-    /// is so little news that all of it is told.
+    /// Nodes of the whole world that count together; 0 as long as nobody has said.
     counting: usize,
+    /// Whether counts are kept back that change nobody's answer.
+    keeps_back: bool,
     /// Subjects collected so far.
     collected: u64,
     /// Which subjects this node tells other regions of.
@@ -105,8 +108,10 @@ pub struct Counters {
     actors: Actors,
     subjects: Subjects,
     /// Subjects that someone is asking for at the moment.
-    hot: BTreeMap<SubjectKey, History>,
+    hot: Hot,
     queues: [VecDeque<(SubjectKey, u16)>; 2],
+    /// Subjects of which the batch that is being taken in told something new.
+    told: Vec<SubjectKey>,
     /// How far limits were off.
     judged: Vec<Judged>,
     /// Quotas that have changed since they were last kept.
@@ -144,12 +149,14 @@ impl Counters {
             nodes: spec.nodes,
             alive: BTreeSet::new(),
             counting: 0,
+            keeps_back: false,
             collected: 0,
             voice: Voice::default(),
             home,
             subjects: Subjects::default(),
-            hot: BTreeMap::new(),
+            hot: Hot::default(),
             queues: Default::default(),
+            told: Vec::new(),
             judged: Vec::new(),
             unkept: BTreeSet::new(),
             words: VecDeque::new(),
@@ -176,6 +183,9 @@ impl Counters {
             self.actors.reorder(&self.regions);
             for subject in self.subjects.values_mut() {
                 subject.demand = Demand::default();
+                for row in &mut subject.rows {
+                    row.region = self.actors.region(row.actor);
+                }
             }
         }
         self.redraw_all(now);
@@ -199,12 +209,9 @@ impl Counters {
         self.table.set_silent(SilentParts::of(&presence));
         // Demand is taken down while everyone can still be heard, so that both sides of a cut share
         // by the same figures.
-        for subject in self.subjects.values_mut() {
-            if let Some(terms) = self.limits.get(usize::from(subject.limit.0)) {
-                subject
-                    .demand
-                    .note(&subject.rows, terms, &self.actors, &self.presence, now);
-            }
+        let keys: Vec<SubjectKey> = self.subjects.keys().copied().collect();
+        for key in keys {
+            self.note_demand(key, now);
         }
         self.presence = presence;
         self.redraw_all(now);
@@ -238,9 +245,13 @@ impl Counters {
         self.collected += 1;
         let strict = terms.mode == Mode::Strict;
         let window = terms.windows.at(now.wall);
-        let subject = subject_entry(&mut self.subjects, key, slot, limit, now.mono);
+        let home = self.actors.region(ME);
+        let subject = subject_entry(&mut self.subjects, key, slot, limit, home, now.mono);
         let slot = self.table.slot(slot);
         let own = Own::of(slot, terms, subject, window);
+        if subject.look != Look::Close {
+            subject.begin_history(window.ix);
+        }
         subject.rate.pass(now.mono);
         subject.tally(window.ix, own.count, own.before);
         subject.rows[0].rate = subject.rate.per_second(TOLD);
@@ -248,10 +259,13 @@ impl Counters {
             Algorithm::Concurrency => subject.rows[0].next_word(slot.held()),
             _ => (window.ix, own.count),
         };
-        let history = self.hot.entry(key).or_default();
-        history.note(now.mono, window, admitted.admitted);
         let news = self.tell_due(key, Due::News, now);
-        self.redraw(key, now);
+        if self.keep_looking(key, now) == Wanted::Close {
+            if let Some(subject) = self.subjects.get_mut(&key) {
+                subject.history.note(now.mono, window, admitted.admitted);
+            }
+            self.redraw(key, now);
+        }
         if strict {
             self.seek_rights(key, now);
         }
@@ -261,32 +275,102 @@ impl Counters {
     /// Looks again at subjects that were asked for lately: rates fall, and peers fall silent. Call
     /// every 50 ms or so.
     pub fn refresh(&mut self, now: Now) {
-        let hot: Vec<SubjectKey> = self.hot.keys().copied().collect();
-        for key in hot {
-            let Some(subject) = self.subjects.get_mut(&key) else {
-                self.hot.remove(&key);
-                continue;
-            };
-            subject.rate.pass(now.mono);
-            let rate = subject.rate.settled();
-            let limit = usize::from(subject.limit.0);
-            let own = &mut subject.rows[0];
-            own.rate = rate;
-            let held = match self.limits.get(limit) {
-                Some(terms) if terms.algorithm == Algorithm::Concurrency => {
-                    own.as_of = now.mono;
-                    own.leases(terms.lease, now.mono)
-                }
-                _ => 0,
-            };
-            let still = rate > 0.0 || own.told_rate > 0.0 || held > 0;
-            self.tell_due(key, Due::Refresh { held }, now);
-            self.spill_for_silent(key, now);
-            let line = self.redraw(key, now);
-            self.judge(key, line, now);
-            if !still && line.slope == 0.0 && !self.holds_leases(key, now) {
-                self.hot.remove(&key);
+        for key in self.hot.due(&self.subjects, now.mono) {
+            self.look_again(key, now);
+        }
+    }
+
+    fn look_again(&mut self, key: SubjectKey, now: Now) {
+        let Some(subject) = self.subjects.get_mut(&key) else {
+            return;
+        };
+        subject.rate.pass(now.mono);
+        let rate = subject.rate.settled();
+        let limit = usize::from(subject.limit.0);
+        let own = &mut subject.rows[0];
+        own.rate = rate;
+        let held = match self.limits.get(limit) {
+            Some(terms) if terms.algorithm == Algorithm::Concurrency => {
+                own.as_of = now.mono;
+                own.leases(terms.lease, now.mono)
             }
+            _ => 0,
+        };
+        let still = rate > 0.0 || subject.told.rate > 0.0 || held > 0;
+        self.tell_due(key, Due::Refresh { held }, now);
+        let line = if self.keep_looking(key, now) == Wanted::Close {
+            self.spill_for_silent(key, now);
+            self.redraw(key, now)
+        } else {
+            self.note_demand(key, now);
+            self.line_of(key)
+        };
+        self.judge(key, line, now);
+        if !still && line.slope == 0.0 && !self.holds_leases(key, now) {
+            self.look_no_more(key, now);
+        } else if self.is_calm(key) {
+            self.calm_down(key, now);
+        }
+    }
+
+    /// Sees to it that a subject is looked at again. Returns how closely.
+    fn keep_looking(&mut self, key: SubjectKey, now: Now) -> Wanted {
+        let calm = self.is_calm(key);
+        let Some(subject) = self.subjects.get_mut(&key) else {
+            return Wanted::Idle;
+        };
+        // What was not calm is let go at its next look only.
+        let wanted = match calm && subject.look != Look::Close {
+            true => Wanted::Calm,
+            false => Wanted::Close,
+        };
+        self.hot.place(key, &mut subject.look, wanted, now.mono);
+        wanted
+    }
+
+    fn calm_down(&mut self, key: SubjectKey, now: Now) {
+        if let Some(subject) = self.subjects.get_mut(&key) {
+            subject.history = History::default();
+            self.hot
+                .place(key, &mut subject.look, Wanted::Calm, now.mono);
+        }
+    }
+
+    fn look_no_more(&mut self, key: SubjectKey, now: Now) {
+        if let Some(subject) = self.subjects.get_mut(&key) {
+            subject.history = History::default();
+            self.hot
+                .place(key, &mut subject.look, Wanted::Idle, now.mono);
+        }
+    }
+
+    /// Whether no answer depends on what is under way between nodes: nobody tells rates of it, and
+    /// everybody is heard. Its line stands until somebody tells something.
+    fn is_calm(&self, key: SubjectKey) -> bool {
+        let Some(subject) = self.subjects.get(&key) else {
+            return true;
+        };
+        let terms = self.limits.get(usize::from(subject.limit.0));
+        terms.is_some_and(untold::keeps_back)
+            && terms.is_some_and(|terms| terms.burst_share >= 1.0)
+            && !subject.rate_matters
+            && self.presence.iter().all(|p| *p == Presence::Reachable)
+            && self.table.slot(subject.slot).line().slope == 0.0
+    }
+
+    fn is_hot(&self, key: SubjectKey) -> bool {
+        let subject = self.subjects.get(&key);
+        subject.is_some_and(|subject| subject.look != Look::Idle)
+    }
+
+    fn line_of(&self, key: SubjectKey) -> Line {
+        let subject = self.subjects.get(&key);
+        subject.map_or_else(Line::default, |s| self.table.slot(s.slot).line())
+    }
+
+    fn forget(&mut self, key: SubjectKey) {
+        if let Some(subject) = self.subjects.remove(&key) {
+            self.hot.forget(key, subject.look);
         }
     }
 
@@ -300,6 +384,9 @@ impl Counters {
                 self.table.enter_window(LimitIx(ix), window);
             }
         }
+        if self.table.is_unused() {
+            return;
+        }
         self.free_retired(now);
         self.sweep_cells(now);
         let chunk = self.table.capacity().div_ceil(PARTS);
@@ -310,8 +397,7 @@ impl Counters {
             // may just be using the slot for the first time.
             if over && self.idle[slot] {
                 if let Some(key) = self.table.key(slot) {
-                    self.subjects.remove(&key);
-                    self.hot.remove(&key);
+                    self.forget(key);
                 }
                 self.table.free(slot);
                 self.idle[slot] = false;
@@ -324,6 +410,14 @@ impl Counters {
         if self.actors.len() > ACTORS_MAX / 2 && self.sweep_at == 0 {
             self.forget_actors();
         }
+    }
+
+    /// Whether nobody is counted, and [`refresh`](Self::refresh) and [`sweep`](Self::sweep) have
+    /// nothing to do.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        let strict = self.limits.iter().any(|terms| terms.mode == Mode::Strict);
+        !strict && self.table.is_unused() && self.hot.len() == 0
     }
 
     fn is_over(&self, slot: usize, now: Now) -> bool {
@@ -389,6 +483,17 @@ impl Counters {
         }
     }
 
+    /// Takes down what each region was asked for.
+    fn note_demand(&mut self, key: SubjectKey, now: Now) {
+        if let Some(subject) = self.subjects.get_mut(&key)
+            && let Some(terms) = self.limits.get(usize::from(subject.limit.0))
+        {
+            subject
+                .demand
+                .note(&subject.rows, terms, &self.presence, now);
+        }
+    }
+
     /// Works out what others do of one subject, and hands it to the table.
     fn redraw(&mut self, key: SubjectKey, now: Now) -> Line {
         let Some(subject) = self.subjects.get_mut(&key) else {
@@ -399,7 +504,7 @@ impl Counters {
         };
         subject
             .demand
-            .note(&subject.rows, terms, &self.actors, &self.presence, now);
+            .note(&subject.rows, terms, &self.presence, now);
         let amount = match self.table.slot(subject.slot).terms() {
             (_, 0) => terms.amount,
             (_, amount) => amount,
@@ -413,17 +518,20 @@ impl Counters {
         let slot = self.table.slot(subject.slot);
         let own = Own::of(slot, terms, subject, window);
         let (rate, way_s) = (subject.rows[0].rate, self.heard_after.as_secs_f64());
-        let headroom = own.foreseen(slot, terms, window, rate, way_s, now);
+        let line = slot.line();
+        let headroom = own.headroom(slot, &line, terms, window, now);
+        let headroom = foreseen(headroom, &line, rate, way_s);
         let together = together(terms, self.counting, self.alive.len());
         let line = Drawing {
             subject,
-            allowance: allowance(terms, headroom, together),
+            allowance: match self.keeps_back {
+                true => allowance(terms, headroom, together),
+                false => 0.0,
+            },
             terms,
             amount,
-            actors: &self.actors,
             presence: &self.presence,
             heard: &self.heard,
-            history: self.hot.get(&key),
             window,
             now: now.mono,
             heard_after: self.heard_after,

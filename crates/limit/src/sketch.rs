@@ -12,6 +12,8 @@
 //! needs them, and kept.
 
 use std::sync::OnceLock;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::SeqCst;
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -29,6 +31,8 @@ pub(crate) const CELLS: usize = ROWS * COLUMNS;
 #[derive(Debug)]
 pub(crate) struct Sketches {
     blocks: Vec<OnceLock<Block>>,
+    /// Whether any of them was made.
+    any: AtomicBool,
 }
 
 /// The cells of one limit.
@@ -58,12 +62,25 @@ impl Sketches {
     pub(crate) fn new(limits_max: usize) -> Self {
         Self {
             blocks: (0..limits_max).map(|_| OnceLock::new()).collect(),
+            any: AtomicBool::new(false),
         }
+    }
+
+    fn made(&self, limit: usize, cells: LimitId) -> &Block {
+        self.blocks[limit].get_or_init(|| {
+            self.any.store(true, SeqCst);
+            Block::new(cells)
+        })
+    }
+
+    /// Whether any limit has cells.
+    pub(crate) fn any(&self) -> bool {
+        self.any.load(SeqCst)
     }
 
     /// The slots of a subject's cells; takes memory for them if that was not done yet.
     pub(crate) fn cells(&self, limit: usize, id: LimitId, subject: SubjectKey) -> [&Slot; ROWS] {
-        let block = self.blocks[limit].get_or_init(|| Block::new(id.of_cells()));
+        let block = self.made(limit, id.of_cells());
         numbers(subject).map(|number| &block.slots[number])
     }
 
@@ -90,13 +107,14 @@ impl Sketches {
     pub(crate) fn admit(&self, limit: usize, cells: LimitId, key: SubjectKey) -> Option<Cell> {
         let number = (key.raw() ^ cells.0).checked_sub(1)?;
         let number = usize::try_from(number).ok().filter(|n| *n < CELLS)?;
-        self.blocks[limit].get_or_init(|| Block::new(cells));
+        self.made(limit, cells);
         Some(Cell { limit, number })
     }
 
     /// The limits that have cells.
     pub(crate) fn in_use(&self) -> impl Iterator<Item = usize> {
         let blocks = self.blocks.iter().enumerate();
+        let blocks = blocks.take_while(|_| self.any());
         blocks.filter_map(|(limit, block)| block.get().map(|_| limit))
     }
 }

@@ -2,9 +2,10 @@
 //! next.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::str::FromStr;
-use std::sync::Arc;
 
+use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The longest name that gossip and certificates carry without cutting.
@@ -26,29 +27,58 @@ impl fmt::Display for BadName {
 
 impl std::error::Error for BadName {}
 
-/// A DNS label (RFC 1123), because names become certificate names and host names.
-fn checked(text: &str) -> Result<Arc<str>, BadName> {
-    let fits = (1..=NAME_LEN_MAX).contains(&text.len());
-    let plain = text
-        .bytes()
-        .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'));
-    let ends = !text.starts_with('-') && !text.ends_with('-');
-    if fits && plain && ends {
-        Ok(Arc::from(text))
-    } else {
-        Err(BadName(text.to_owned()))
+/// A checked name, in place: membership compares names all the time, and follows no pointer for it.
+/// What is behind the name is zero, which sorts before all that a name is made of.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Name([u8; NAME_LEN_MAX]);
+
+impl Name {
+    /// A DNS label (RFC 1123), because names become certificate names and host names.
+    fn checked(text: &str) -> Result<Self, BadName> {
+        let fits = (1..=NAME_LEN_MAX).contains(&text.len());
+        let plain = text
+            .bytes()
+            .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'));
+        let ends = !text.starts_with('-') && !text.ends_with('-');
+        if !(fits && plain && ends) {
+            return Err(BadName(text.to_owned()));
+        }
+        let mut bytes = [0; NAME_LEN_MAX];
+        bytes[..text.len()].copy_from_slice(text.as_bytes());
+        Ok(Self(bytes))
+    }
+
+    fn as_str(&self) -> &str {
+        let end = self.0.iter().position(|byte| *byte == 0);
+        let text = str::from_utf8(&self.0[..end.unwrap_or(NAME_LEN_MAX)]);
+        text.expect("a name is plain ASCII")
+    }
+}
+
+/// Reads a name from whatever holds the text, without a copy on the way.
+struct Named<T>(PhantomData<T>);
+
+impl<T: FromStr<Err = BadName>> Visitor<'_> for Named<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
+        text.parse().map_err(E::custom)
     }
 }
 
 /// The name of a region: one cluster of nodes that share a data centre, such as `eu-west-1`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RegionId(Arc<str>);
+pub struct RegionId(Name);
 
 impl RegionId {
     /// The name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        self.0.as_str()
     }
 }
 
@@ -56,33 +86,31 @@ impl FromStr for RegionId {
     type Err = BadName;
 
     fn from_str(text: &str) -> Result<Self, BadName> {
-        checked(text).map(Self)
+        Name::checked(text).map(Self)
     }
 }
 
 impl fmt::Display for RegionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
+        f.pad(self.as_str())
     }
 }
 
 impl fmt::Debug for RegionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 
 impl Serialize for RegionId {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0)
+        serializer.serialize_str(self.as_str())
     }
 }
 
 impl<'de> Deserialize<'de> for RegionId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(serde::de::Error::custom)
+        deserializer.deserialize_str(Named(PhantomData))
     }
 }
 
@@ -91,7 +119,7 @@ impl<'de> Deserialize<'de> for RegionId {
 pub struct NodeId {
     /// The region it serves.
     pub region: RegionId,
-    name: Arc<str>,
+    name: Name,
 }
 
 impl NodeId {
@@ -102,14 +130,14 @@ impl NodeId {
     pub fn new(region: RegionId, name: &str) -> Result<Self, BadName> {
         Ok(Self {
             region,
-            name: checked(name)?,
+            name: Name::checked(name)?,
         })
     }
 
     /// The name within the region.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.name
+        self.name.as_str()
     }
 }
 
@@ -126,27 +154,31 @@ impl FromStr for NodeId {
 
 impl fmt::Display for NodeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&format!("{}/{}", self.region, self.name))
+        f.pad(&format!("{}/{}", self.region, self.name()))
     }
 }
 
 impl fmt::Debug for NodeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.region, self.name)
+        write!(f, "{}/{}", self.region, self.name())
     }
 }
 
 impl Serialize for NodeId {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&format_args!("{}/{}", self.region, self.name))
+        let (region, name) = (self.region.as_str(), self.name());
+        let mut text = [b'/'; 2 * NAME_LEN_MAX + 1];
+        text[..region.len()].copy_from_slice(region.as_bytes());
+        let end = region.len() + 1 + name.len();
+        text[region.len() + 1..end].copy_from_slice(name.as_bytes());
+        let text = str::from_utf8(&text[..end]);
+        serializer.serialize_str(text.expect("names are plain ASCII"))
     }
 }
 
 impl<'de> Deserialize<'de> for NodeId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(serde::de::Error::custom)
+        deserializer.deserialize_str(Named(PhantomData))
     }
 }
 
@@ -206,5 +238,19 @@ mod tests {
         assert_eq!((node.region.as_str(), node.name()), ("eu-west-1", "a"));
         assert_eq!(node.to_string().parse::<NodeId>().unwrap(), node);
         assert!("eu-west-1".parse::<NodeId>().is_err());
+        let json = serde_json::to_string(&node).unwrap();
+        assert_eq!(json, "\"eu-west-1/a\"");
+        assert_eq!(serde_json::from_str::<NodeId>(&json).unwrap(), node);
+    }
+
+    #[test]
+    fn names_sort_as_their_texts_do() {
+        let mut names: Vec<NodeId> = ["b/a", "a/b", "a-1/a", "a/a0", "a/a", "a1/z"]
+            .iter()
+            .map(|text| text.parse().unwrap())
+            .collect();
+        names.sort();
+        let by_text = |node: &NodeId| (node.region.to_string(), node.name().to_owned());
+        assert!(names.is_sorted_by_key(by_text), "{names:?}");
     }
 }

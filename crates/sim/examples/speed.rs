@@ -9,13 +9,22 @@ use tidegate_config::Source;
 use tidegate_model::Seed;
 use tidegate_sim::{Plan, run};
 
-/// Name, nodes in each region, keys, requests a second, seconds played.
-const WORLDS: [(&str, u16, u32, u32, u32); 4] = [
-    ("30 nodes, idle", 10, 1, 0, 120),
+/// Name, nodes in each region, keys, the exponent of Zipf's law, requests a second, seconds played.
+const WORLDS: [(&str, u16, u32, f64, u32, u32); 5] = [
+    ("30 nodes, idle", 10, 1, 0.0, 0, 120),
     (
-        "30 nodes, 10,000 requests a second, 1,000 keys",
+        "30 nodes, 10,000 requests a second, 1,000 keys far from their limits",
         10,
         1_000,
+        0.0,
+        10_000,
+        60,
+    ),
+    (
+        "30 nodes, 10,000 requests a second, 1,000 keys, twenty beyond their limits",
+        10,
+        1_000,
+        1.0,
         10_000,
         60,
     ),
@@ -23,6 +32,7 @@ const WORLDS: [(&str, u16, u32, u32, u32); 4] = [
         "30 nodes, 10,000 requests a second, one key",
         10,
         1,
+        0.0,
         10_000,
         60,
     ),
@@ -30,15 +40,16 @@ const WORLDS: [(&str, u16, u32, u32, u32); 4] = [
         "99 nodes, 50,000 requests a second, 1,000,000 keys",
         33,
         1_000_000,
+        1.0,
         50_000,
         20,
     ),
 ];
 
-fn plan(nodes: u16, keys: u32, per_second: u32, secs: u32) -> Plan {
+fn plan(nodes: u16, keys: u32, zipf: f64, per_second: u32, secs: u32) -> Plan {
     let text = format!(
         "about: \"speed\"\nnodes: {nodes}\nlimit: {{ amount: 1000, window: 10s }}\nrun_for: {secs}s\n\
-         keys: {{}}\nclients:\n  - {{ key: k, keys: {keys}, per_second: {per_second}, from: everywhere, start: 3s }}\n\
+         keys: {{}}\nclients:\n  - {{ key: k, keys: {keys}, zipf: {zipf}, per_second: {per_second}, from: everywhere, start: 3s }}\n\
          expect: {{}}\n"
     );
     let source = Source::new(PathBuf::from("speed"), &text);
@@ -63,11 +74,11 @@ fn peak_mib() -> u64 {
 )]
 fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).collect();
-    for (name, nodes, keys, per_second, secs) in WORLDS {
+    for (name, nodes, keys, zipf, per_second, secs) in WORLDS {
         if !wanted.iter().all(|word| name.contains(word.as_str())) {
             continue;
         }
-        let plan = plan(nodes, keys, per_second, secs);
+        let plan = plan(nodes, keys, zipf, per_second, secs);
         let began = Instant::now();
         let outcome = run(&plan, Seed::new(1));
         let took = began.elapsed().as_secs_f64();

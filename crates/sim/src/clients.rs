@@ -6,7 +6,6 @@ use rand::RngExt;
 use tidegate_model::{Mono, Rng, Seed};
 
 use crate::plan::{Client, Diurnal};
-use crate::real::{exp, ln};
 
 /// One stream of requests, as it runs.
 pub(crate) struct Stream {
@@ -39,10 +38,10 @@ impl Law {
         if keys == 1 {
             Self::OneKey
         } else if (s - 1.0).abs() < 1e-9 {
-            Self::Logarithm(ln(ends))
+            Self::Logarithm(libm::log(ends))
         } else {
             Self::Power {
-                span: exp((1.0 - s) * ln(ends)) - 1.0,
+                span: libm::exp((1.0 - s) * libm::log(ends)) - 1.0,
                 inverse: 1.0 / (1.0 - s),
             }
         }
@@ -52,8 +51,8 @@ impl Law {
     fn rank(self, u: f64) -> f64 {
         match self {
             Self::OneKey => 1.0,
-            Self::Logarithm(ends) => exp(u * ends),
-            Self::Power { span, inverse } => exp(ln(u * span + 1.0) * inverse),
+            Self::Logarithm(ends) => libm::exp(u * ends),
+            Self::Power { span, inverse } => libm::exp(libm::log(u * span + 1.0) * inverse),
         }
     }
 }
@@ -98,7 +97,7 @@ impl Stream {
         } else {
             self.gap_ns.map(|gap| {
                 // Poisson: waiting times are exponential. The argument of ln is above zero.
-                let wait = -ln(self.rng.random_range(f64::EPSILON..1.0)) * gap;
+                let wait = -libm::log(self.rng.random_range(f64::EPSILON..1.0)) * gap;
                 now + Duration::from_nanos(wait as u64)
             })
         };

@@ -89,6 +89,11 @@ impl Keys {
         self.revoked.entry(key).or_insert((now, region));
     }
 
+    /// Keys that were revoked.
+    pub(crate) fn revoked(&self) -> impl Iterator<Item = u32> {
+        self.revoked.keys().copied()
+    }
+
     /// How long a key has been revoked.
     pub(crate) fn revoked_for(&self, key: u32, now: Mono) -> Option<Duration> {
         self.revoked.get(&key).map(|(at, _)| now.since(*at))
@@ -116,7 +121,14 @@ impl Keys {
 
 /// The identifier of a key.
 pub(crate) fn kid(key: u32) -> KeyId {
-    format!("{key:010}").parse().expect("ten digits")
+    let mut digits = [b'0'; 10];
+    let mut rest = key;
+    for digit in digits.iter_mut().rev() {
+        *digit += (rest % 10) as u8;
+        rest /= 10;
+    }
+    let text = str::from_utf8(&digits).expect("digits are plain ASCII");
+    text.parse().expect("ten digits")
 }
 
 /// The number of an identifier.

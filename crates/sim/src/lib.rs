@@ -20,7 +20,6 @@ mod keys;
 mod network;
 mod outcome;
 mod plan;
-mod real;
 pub mod recording;
 pub mod report;
 mod tally;
@@ -32,9 +31,9 @@ pub use check::Finding;
 pub use explore::{Budget, found_plan, random_faults, shrink, with_faults};
 pub use outcome::Outcome;
 pub use plan::{
-    CapacitySpec, Client, ClockDrift, ClockJump, Convergence, Diurnal, Expect, Fault, FaultKind,
-    InternetSpec, KeysPlan, Place, Plan, ReplaySpec, Rollout, Slow, Source as ClientSource, Target,
-    Way, Weather,
+    CapacitySpec, Client, ClockDrift, ClockJump, Convergence, Diurnal, Expect, ExploreSpec, Fault,
+    FaultFamily, FaultKind, InternetSpec, KeysPlan, Place, Plan, ReplaySpec, Rollout, Slow,
+    Source as ClientSource, Target, Way, Weather,
 };
 /// The text of a plan.
 pub use tidegate_config::Source as Text;

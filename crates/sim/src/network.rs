@@ -27,8 +27,7 @@ pub(crate) struct Network {
 pub(crate) struct Ways(Vec<Vec<Duration>>);
 
 impl Ways {
-    /// By the distances between places, in whole microseconds: the last digit of a sine differs
-    /// between machines.
+    /// By the distances between places, in whole microseconds.
     pub(crate) fn between(places: &[Location]) -> Self {
         let way = |a: &Location, b: &Location| {
             let micros = u64::try_from(a.one_way(*b).as_micros()).unwrap_or(u64::MAX);

@@ -3,6 +3,7 @@
 mod check;
 mod client;
 mod expect;
+mod explore;
 mod fault;
 mod setting;
 
@@ -10,12 +11,13 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use tidegate_config::{Loaded, Location, Spanned};
-use tidegate_limit::LimitSpec;
+use tidegate_limit::{LimitSpec, TableSpec};
 use tidegate_model::{Diagnostic, NodeId, Period, RegionId};
 use tidegate_steer::SteerSpec;
 
 pub use self::client::{Client, Diurnal, Source};
 pub use self::expect::Expect;
+pub use self::explore::{ExploreSpec, FaultFamily};
 pub use self::fault::{
     ClockDrift, ClockJump, Fault, FaultKind, Place, Rollout, Slow, Target, Way, Weather,
 };
@@ -54,6 +56,9 @@ pub struct Plan {
     /// Keys and their store; every key is known everywhere if left out.
     #[serde(default)]
     pub keys: Option<KeysPlan>,
+    /// Bounds of each node's counters; if left out, room for all keys, up to 16,384.
+    #[serde(default)]
+    pub counters: Option<TableSpec>,
     /// How long to play.
     pub run_for: Period,
     /// Messages that get lost between regions, as a part of all.
@@ -64,6 +69,9 @@ pub struct Plan {
     /// What goes wrong.
     #[serde(default)]
     pub faults: Vec<Spanned<Fault>>,
+    /// What random faults may do to it, for `sim explore`.
+    #[serde(default)]
+    pub explore: ExploreSpec,
     /// What must hold.
     pub expect: Expect,
     /// The run that this plan is to repeat, for `sim replay`.

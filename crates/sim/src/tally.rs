@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use tidegate_limit::WindowIx;
+use tidegate_model::Mono;
 
 /// Keys with lower numbers are remembered window by window; of others only the worst.
 const SHOWN: u32 = 64;
@@ -64,6 +65,17 @@ pub(crate) struct BadWindow {
     pub(crate) key: u32,
     pub(crate) window: WindowIx,
     pub(crate) demand: Demand,
+    /// When that was seen, if the window was not over.
+    pub(crate) at: Option<Mono>,
+}
+
+/// The window that a key was last asked for in.
+#[derive(Clone, Copy, Debug, Default)]
+struct Current {
+    window: WindowIx,
+    demand: Demand,
+    /// Whether it was found to be too full.
+    told: bool,
 }
 
 /// What happened to all requests.
@@ -76,8 +88,8 @@ pub(crate) struct Tally {
     pub(crate) no_service: u64,
     pub(crate) failed: u64,
     judgement: Judgement,
-    /// By key, the window it was last asked for in.
-    current: Vec<(WindowIx, Demand)>,
+    /// By key.
+    current: Vec<Current>,
     /// Windows that are over, of keys that are shown.
     pub(crate) windows: BTreeMap<(u32, WindowIx), Demand>,
     /// The worst of all: admitted beyond the limit, and short of what should have been.
@@ -95,24 +107,61 @@ impl Tally {
     }
 
     /// A limit has decided about a request.
-    pub(crate) fn decided(&mut self, key: u32, window: WindowIx, admitted: bool) {
+    pub(crate) fn decided(&mut self, key: u32, window: WindowIx, admitted: bool, now: Mono) {
         let at = key as usize;
         if at >= self.current.len() {
-            self.current.resize(at + 1, (window, Demand::default()));
+            self.current.resize(at + 1, Current::default());
         }
-        if self.current[at].0 != window {
+        if self.current[at].window != window {
             self.close(key);
-            self.current[at].0 = window;
+            self.current[at].window = window;
         }
-        let demand = &mut self.current[at].1;
-        demand.offered += 1;
-        demand.admitted += u64::from(admitted);
+        let current = &mut self.current[at];
+        current.demand.offered += 1;
+        current.demand.admitted += u64::from(admitted);
+        let demand = current.demand;
+        if admitted && demand.admitted > self.judgement.limit && !current.told {
+            self.look(key, window, demand, now);
+        }
+    }
+
+    /// Looks at a window that has just become fuller than its limit.
+    fn look(&mut self, key: u32, window: WindowIx, demand: Demand, now: Mono) {
+        let judgement = &self.judgement;
+        let judged = judgement.limit > 0 && judgement.windows.contains(&window.0);
+        let (over, _) = errors(demand, judgement.limit.max(1));
+        if judged && judgement.over_max.is_some_and(|max| over > max) {
+            self.current[key as usize].told = true;
+            self.complain("over_max", key, window, demand, Some(now));
+        }
+    }
+
+    fn complain(
+        &mut self,
+        expectation: &'static str,
+        key: u32,
+        window: WindowIx,
+        demand: Demand,
+        at: Option<Mono>,
+    ) {
+        if self.bad.len() < TOLD {
+            self.bad.push(BadWindow {
+                expectation,
+                key,
+                window,
+                demand,
+                at,
+            });
+        }
     }
 
     /// The window of a key is over.
     fn close(&mut self, key: u32) {
-        let (window, demand) = self.current[key as usize];
-        self.current[key as usize].1 = Demand::default();
+        let Current { window, demand, .. } = self.current[key as usize];
+        self.current[key as usize] = Current {
+            window,
+            ..Current::default()
+        };
         if demand.offered == 0 {
             return;
         }
@@ -134,21 +183,8 @@ impl Tally {
         if demand.offered <= limit {
             self.false_refusals += demand.offered - demand.admitted;
         }
-        let mut complain = |expectation| {
-            if self.bad.len() < TOLD {
-                self.bad.push(BadWindow {
-                    expectation,
-                    key,
-                    window,
-                    demand,
-                });
-            }
-        };
-        if self.judgement.over_max.is_some_and(|max| over > max) {
-            complain("over_max");
-        }
         if self.judgement.under_max.is_some_and(|max| under > max) {
-            complain("under_max");
+            self.complain("under_max", key, window, demand, None);
         }
     }
 

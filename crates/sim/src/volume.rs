@@ -13,7 +13,6 @@ use tidegate_model::{Mono, Seed};
 
 use crate::accuracy::{NODES, REGIONS, ways};
 use crate::plan::Plan;
-use crate::real::{exp, ln};
 pub use crate::traffic::{KINDS, Sent, Traffic};
 use crate::world::{Arrival, World};
 
@@ -72,10 +71,10 @@ fn arrivals(volume: &Volume, seed: Seed) -> impl Iterator<Item = Arrival> + use<
     let end = (volume.warm_up + volume.counted).as_secs_f64();
     let mut secs = 0.0;
     std::iter::from_fn(move || {
-        secs -= ln(rng.random_range(f64::EPSILON..1.0)) / rate;
+        secs -= libm::log(rng.random_range(f64::EPSILON..1.0)) / rate;
         // Zipf's law with exponent 1, as the continuous law that it comes close to: ranks are
         // evenly spread by their logarithm.
-        let rank = exp(rng.random_range(0.0..1.0) * ln(subjects + 1.0));
+        let rank = libm::exp(rng.random_range(0.0..1.0) * libm::log(subjects + 1.0));
         let arrival = Arrival {
             at: Mono::ZERO + LEAD + Duration::from_secs_f64(secs),
             node: rng.random_range(0..REGIONS * NODES),

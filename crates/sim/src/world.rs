@@ -38,8 +38,8 @@ use crate::traffic::Traffic;
 
 /// Wall time at the start of a run: the start of a window of any length up to a day.
 pub(crate) const EPOCH_DAYS: u64 = 20_000;
-/// Room for subjects on each node, unless there are more keys.
-const SUBJECTS: usize = 4_096;
+/// Room for subjects on each node, unless the plan says how much.
+const SUBJECTS: std::ops::RangeInclusive<usize> = 4_096..=16_384;
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Plays a plan.
@@ -201,7 +201,10 @@ impl<'p> World<'p> {
             traffic: Traffic::default(),
             recorder: None,
             count_from: None,
-            room: SUBJECTS.max(keys.made() as usize),
+            room: plan.counters.map_or_else(
+                || (keys.made() as usize).clamp(*SUBJECTS.start(), *SUBJECTS.end()),
+                |counters| counters.subjects_max,
+            ),
             events: 0,
             trace: seed.value(),
             started,

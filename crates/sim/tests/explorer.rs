@@ -8,8 +8,8 @@ use tidegate_config::Source;
 use tidegate_model::Seed;
 use tidegate_sim::{Budget, Plan, found_plan, random_faults, run, shrink, with_faults};
 
-/// Seeds that are played.
-const SEEDS: u64 = 1_000;
+/// Worlds, and seeds that are played of each.
+const WORLDS: [(&str, u64); 2] = [("explore", 1_000), ("explore-strict", 300)];
 
 fn read(text: &str) -> Plan {
     let source = Source::new(PathBuf::from("plan"), text);
@@ -20,36 +20,42 @@ fn read(text: &str) -> Plan {
     clippy::disallowed_methods,
     reason = "the crate is handed text; its test has to find it"
 )]
-fn world() -> String {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../simulations/explore.yaml");
-    std::fs::read_to_string(file).expect("readable")
+fn world(name: &str) -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../simulations");
+    std::fs::read_to_string(folder.join(name).with_extension("yaml")).expect("readable")
 }
 
 #[test]
 fn nothing_is_broken_by_random_faults() {
-    let plan = read(&world());
+    for (name, seeds) in WORLDS {
+        let broken = explore(&read(&world(name)), seeds);
+        assert!(broken.is_empty(), "{name}: {broken:#?}");
+    }
+}
+
+/// What is broken with each of so many seeds, on all cores.
+fn explore(plan: &Plan, seeds: u64) -> Vec<String> {
     let next = AtomicU64::new(1);
     let play = || {
         let mut broken = Vec::new();
         loop {
             let seed = next.fetch_add(1, Relaxed);
-            if seed > SEEDS {
+            if seed > seeds {
                 return broken;
             }
-            let faults = random_faults(&plan, Budget::default(), Seed::new(seed));
-            let outcome = run(&with_faults(&plan, &faults), Seed::new(seed));
+            let faults = random_faults(plan, Budget::default(), Seed::new(seed));
+            let outcome = run(&with_faults(plan, &faults), Seed::new(seed));
             if let Some(finding) = outcome.broken.first() {
                 broken.push(format!("seed {seed}: {finding}"));
             }
         }
     };
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let broken: Vec<String> = std::thread::scope(|scope| {
+    std::thread::scope(|scope| {
         let threads: Vec<_> = (0..cores).map(|_| scope.spawn(play)).collect();
         let ends = threads.into_iter().map(std::thread::ScopedJoinHandle::join);
         ends.flat_map(|end| end.expect("no run panics")).collect()
-    });
-    assert!(broken.is_empty(), "{broken:#?}");
+    })
 }
 
 #[test]
@@ -80,14 +86,14 @@ fn what_breaks_is_shrunk_written_and_repeated() {
 
 #[test]
 fn faults_are_written_as_they_are_read() {
-    let plan = read(&world());
+    let plan = read(&world("explore"));
     let outcome = run(
-        &read(&world().replace("run_for: 2m", "run_for: 1s")),
+        &read(&world("explore").replace("run_for: 2m", "run_for: 1s")),
         Seed::new(1),
     );
     for seed in 0..200 {
         let faults = random_faults(&plan, Budget::default(), Seed::new(seed));
-        let again = read(&found_plan(&world(), &faults, &outcome));
+        let again = read(&found_plan(&world("explore"), &faults, &outcome));
         let read: Vec<_> = again
             .faults
             .iter()

@@ -51,13 +51,13 @@ impl Penalty {
         if !self.suppressed {
             return Duration::ZERO;
         }
-        let whole = half_life.mul_f64((self.value / REUSE).log2().max(0.0));
+        let whole = half_life.mul_f64(libm::log2(self.value / REUSE).max(0.0));
         whole.saturating_sub(now.since(self.at))
     }
 
     fn decay(&mut self, half_life: Duration, now: Mono) {
         let passed = now.since(self.at).as_secs_f64();
-        self.value *= (-passed / half_life.as_secs_f64().max(0.001)).exp2();
+        self.value *= libm::exp2(-passed / half_life.as_secs_f64().max(0.001));
         self.at = now;
     }
 }
@@ -136,6 +136,7 @@ mod tests {
                 load: 0,
                 words: Words::default(),
                 as_of: at(s),
+                heard: true,
             }],
         };
         let mut turns = Turns::default();

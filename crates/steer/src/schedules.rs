@@ -202,6 +202,7 @@ impl World {
                 load: 0,
                 words: node.controller.words(),
                 as_of: at(ms).mono,
+                heard: true,
             };
             node.said.push_back(said);
             if node.said.len() > 24 {

@@ -46,6 +46,9 @@ pub struct Other {
     pub words: Words,
     /// When that was so.
     pub as_of: Mono,
+    /// Whether its node, or at least its region, was heard a moment ago: of whoever is cut off, the
+    /// last words say nothing of the present.
+    pub heard: bool,
 }
 
 impl Other {
@@ -55,7 +58,8 @@ impl Other {
 
     /// Whether clients can be left to it: it is there, well, and not about to leave.
     pub(crate) fn carries(&self, now: Mono) -> bool {
-        self.announced && self.fit && self.words.asks.is_none() && self.is_fresh(now)
+        let stays = self.announced && self.fit && self.words.asks.is_none();
+        stays && self.heard && self.is_fresh(now)
     }
 }
 

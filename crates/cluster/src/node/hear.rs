@@ -14,6 +14,7 @@ use crate::{Entry, Message};
 
 impl Node {
     pub(super) fn receive(&mut self, from: &NodeId, bytes: &[u8], one_way: Duration, now: Now) {
+        self.look_for_pause(now.mono);
         let Ok(message) = decode(bytes) else {
             self.complaints.undecodable(from);
             return;
@@ -21,8 +22,8 @@ impl Node {
         let audience = self.audience(from);
         if audience == Audience::World {
             self.replicator.hear(&from.region, now.mono - one_way);
-        } else if self.borders.contains(from) {
-            self.borders_heard.insert(from.clone(), now.mono);
+        } else {
+            self.mates_heard.insert(from.clone(), now.mono);
         }
         match message {
             Message::SwimRegion(packet) if audience == Audience::Mates => {

@@ -20,17 +20,21 @@ impl Node {
         {
             while let Some(change) = pool.poll_change() {
                 changed = true;
-                self.out.notice(match change {
+                let notice = match change {
                     Change::Up(node) => {
                         self.steady.up(&node, now.mono);
-                        Notice::Up(node)
+                        Some(Notice::Up(node))
                     }
                     Change::Down(node) => {
                         self.steady.down(&node);
-                        Notice::Down(node)
+                        Some(Notice::Down(node))
                     }
-                    Change::Rejoined => Notice::Rejoined,
-                });
+                    Change::Renewed => None,
+                    Change::Rejoined => Some(Notice::Rejoined),
+                };
+                if let Some(notice) = notice {
+                    self.out.notice(notice);
+                }
             }
         }
         if changed {
@@ -61,12 +65,10 @@ impl Node {
 
     /// Works out anew who is a border node and who can be written to.
     pub(super) fn reelect(&mut self, now: Now) {
-        let mut steady: BTreeSet<NodeId> = self
-            .region_pool
-            .alive()
-            .map(|(node, _)| node.clone())
-            .filter(|node| self.steady.is_steady(node, now.mono))
-            .collect();
+        let alive = self.region_pool.alive().map(|(node, _)| node.clone());
+        let (mut steady, unsteady): (BTreeSet<_>, BTreeSet<_>) =
+            alive.partition(|node| self.steady.is_steady(node, now.mono));
+        self.unsteady = !unsteady.is_empty();
         steady.insert(self.spec.node.clone());
         self.borders = elect(&self.borders, &steady);
         let border = self.borders.contains(&self.spec.node);

@@ -6,7 +6,7 @@ use tidegate_model::Now;
 use super::{Node, REPEAT, REPORTS_PER_MESSAGE};
 use crate::Message;
 use crate::outbox::Effect;
-use crate::spec::{BORDER_SILENT_AFTER, COMPARE_CLOCKS, PULSE};
+use crate::spec::{COMPARE_CLOCKS, MATE_SILENT_AFTER, PULSE};
 
 impl Node {
     /// Speaks to everyone, even with nothing to say: silence is what tells of a cut.
@@ -14,7 +14,7 @@ impl Node {
         self.pulse_at = now.mono + PULSE;
         // Until the others have reported, their regions are taken to be as large as ours.
         let (regions, mates) = (self.spec.regions.len(), self.spec.nodes.len());
-        let reported = self.bulletin.all().count();
+        let reported = self.bulletin.len();
         self.replicator
             .set_counting(reported.max(regions * mates), now.mono);
         self.share_borders(now);
@@ -60,12 +60,12 @@ impl Node {
 
     /// Shares the telling of other regions with the border nodes that are heard.
     pub(super) fn share_borders(&mut self, now: Now) {
-        let borders = &self.borders;
-        self.borders_heard.retain(|node, heard| {
-            borders.contains(node) && now.mono.since(*heard) <= BORDER_SILENT_AFTER
-        });
-        let me = borders.get(&self.spec.node);
-        let heard = self.borders_heard.keys().chain(me).cloned().collect();
+        self.mates_heard
+            .retain(|_, heard| now.mono.since(*heard) <= MATE_SILENT_AFTER);
+        let borders = self.borders.iter();
+        let heard =
+            borders.filter(|node| **node == self.spec.node || self.mates_heard.contains_key(*node));
+        let heard = heard.cloned().collect();
         self.replicator.set_voices(heard, now.mono);
     }
 }

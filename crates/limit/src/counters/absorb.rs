@@ -66,7 +66,22 @@ impl Counters {
                 self.absorb_group(actor, group, from, one_way, now, &mut report);
             }
         }
+        self.act_on_news(now);
         report
+    }
+
+    /// Looks once at each subject that a batch told something new of: often it tells of one subject
+    /// what many nodes have counted.
+    fn act_on_news(&mut self, now: Now) {
+        let mut told = std::mem::take(&mut self.told);
+        told.sort_unstable();
+        told.dedup();
+        for key in told.drain(..) {
+            self.redraw(key, now);
+            self.tell_due(key, Due::Heard, now);
+            self.keep_looking(key, now);
+        }
+        self.told = told;
     }
 
     fn absorb_group(
@@ -161,10 +176,11 @@ impl Counters {
         if heard.rate > 0.0 {
             self.eviction.refer(slot);
         }
-        let subject = subject_entry(&mut self.subjects, key, slot, limit, now.mono);
-        let row = subject.row(actor, now.mono)?;
+        let home = self.actors.region(ME);
+        let subject = subject_entry(&mut self.subjects, key, slot, limit, home, now.mono);
+        let row = subject.row(actor, &self.actors, now.mono)?;
         let (earlier, last_word) = (row.row, row.as_of);
-        if let Some(region) = self.actors.region(actor) {
+        if let Some(region) = row.region.map(usize::from) {
             self.heard[region] = self.heard[region].max(heard.as_of);
         }
         let grew = row.count(heard.window, heard.count);
@@ -191,13 +207,11 @@ impl Counters {
                 Audience::Mates if native => enqueue(&mut self.queues, row, key, Audience::World),
                 Audience::Mates => {}
             }
-            self.hot.entry(key).or_default();
             if self.limits[usize::from(limit.0)].algorithm == Algorithm::Quota {
                 self.unkept.insert(key);
             }
             self.spill(key, more, last_word, as_of, now);
-            self.redraw(key, now);
-            self.tell_due(key, Due::Heard, now);
+            self.told.push(key);
         }
         Some(news)
     }

@@ -14,7 +14,7 @@ pub(super) const ME: u16 = 0;
 #[derive(Debug)]
 pub(super) struct Actors {
     /// Each with the place of its region in the list of regions, if it is listed.
-    list: Vec<(Actor, Option<usize>)>,
+    list: Vec<(Actor, Option<u16>)>,
     numbers: BTreeMap<Actor, u16>,
 }
 
@@ -48,7 +48,7 @@ impl Actors {
     }
 
     /// Where its region stands in the list of regions.
-    pub(super) fn region(&self, number: u16) -> Option<usize> {
+    pub(super) fn region(&self, number: u16) -> Option<u16> {
         self.list[usize::from(number)].1
     }
 
@@ -82,7 +82,8 @@ impl Actors {
     }
 }
 
-fn place(actor: &Actor, regions: &[RegionId]) -> Option<usize> {
+fn place(actor: &Actor, regions: &[RegionId]) -> Option<u16> {
     let home = &actor.node.region;
-    regions.iter().position(|region| region == home)
+    let at = regions.iter().position(|region| region == home);
+    at.and_then(|at| u16::try_from(at).ok())
 }

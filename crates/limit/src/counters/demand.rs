@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use tidegate_model::{Mono, Now};
 
-use super::actors::Actors;
 use super::subject::ActorRow;
 use crate::table::Registered;
 use crate::{Presence, Scope, WindowIx};
@@ -41,7 +40,6 @@ impl Demand {
         &mut self,
         rows: &[ActorRow],
         terms: &Registered,
-        actors: &Actors,
         presence: &[Presence],
         now: Now,
     ) {
@@ -66,7 +64,7 @@ impl Demand {
         self.window = last;
         let mut demand = vec![0_u32; presence.len()];
         for row in rows {
-            if let Some(region) = actors.region(row.actor) {
+            if let Some(region) = row.region.map(usize::from) {
                 demand[region] = demand[region].saturating_add(row.row.count_at(last).offered);
             }
         }

@@ -4,8 +4,6 @@ use std::time::Duration;
 
 use tidegate_model::Mono;
 
-use super::actors::{Actors, ME};
-use super::history::History;
 use super::subject::{ActorRow, Subject};
 use crate::line::{HORIZON, Line, Share, millis};
 use crate::share::{SilentParts, shares, whole};
@@ -28,13 +26,10 @@ pub(super) struct Drawing<'c> {
     pub(super) amount: u32,
     /// What each other node may have admitted and not told.
     pub(super) allowance: f64,
-    pub(super) actors: &'c Actors,
     /// Of each region.
     pub(super) presence: &'c [Presence],
     /// How young the youngest word of each region is, on any subject.
     pub(super) heard: &'c [Mono],
-    /// What was admitted here lately, if it was in demand.
-    pub(super) history: Option<&'c History>,
     pub(super) window: Window,
     pub(super) now: Mono,
     /// The farthest has heard of something after so long.
@@ -97,9 +92,7 @@ impl Drawing<'_> {
         } else {
             then
         };
-        let own = self
-            .history
-            .map_or(0, |history| history.at(self.now - then, self.window.ix));
+        let own = self.subject.history.at(self.now - then, self.window.ix);
         // What a clock that is ahead calls the next window is now: a sliding limit counts it.
         let early = match self.terms.algorithm {
             Algorithm::Sliding => told.next,
@@ -178,19 +171,19 @@ impl Drawing<'_> {
     /// Whoever admits more says so: if others of its region were heard since, and it was not, it
     /// had nothing to say.
     fn known_until(&self, row: &ActorRow) -> Mono {
-        let Some(region) = self.actors.region(row.actor) else {
+        let Some(region) = row.region else {
             return row.as_of;
         };
-        let wait = if Some(region) == self.actors.region(ME) {
+        let wait = if row.region == self.subject.rows[0].region {
             WAIT_MATES
         } else {
             WAIT_WORLD
         };
-        row.as_of.max(self.heard[region] - wait)
+        row.as_of.max(self.heard[usize::from(region)] - wait)
     }
 
     fn presence_of(&self, row: &ActorRow) -> Presence {
-        let region = self.actors.region(row.actor);
+        let region = row.region.map(usize::from);
         region.map_or(Presence::Reachable, |region| self.presence[region])
     }
 
@@ -240,12 +233,12 @@ impl Drawing<'_> {
     fn spent_by(&self, region: usize) -> f64 {
         if self.terms.algorithm == Algorithm::Concurrency {
             let rows = self.subject.rows.iter();
-            let theirs = rows.filter(|row| self.actors.region(row.actor) == Some(region));
+            let theirs = rows.filter(|row| row.is_of(region));
             return theirs
                 .map(|row| f64::from(row.leases(self.terms.lease, self.now)))
                 .sum();
         }
-        let spent = |window| self.subject.spent_by(region, self.actors, window);
+        let spent = |window| self.subject.spent_by(region, window);
         let carried = match self.terms.algorithm {
             Algorithm::Fixed | Algorithm::Quota | Algorithm::Concurrency => 0,
             Algorithm::Sliding | Algorithm::Bucket => {

@@ -201,7 +201,7 @@ impl Counters {
                 continue;
             }
             let part = standing.whose.part_of(place, regions, standing.amount);
-            let spent = subject.spent_by(usize::from(place), &self.actors, standing.window.ix);
+            let spent = subject.spent_by(usize::from(place), standing.window.ix);
             let left = part.saturating_sub(spent as u32);
             if left > 0 && richest.as_ref().is_none_or(|(most, _)| left > *most) {
                 richest = Some((left, to));
@@ -281,7 +281,8 @@ impl Counters {
         let Some(slot) = self.table.admit_subject(key, limit, terms, now) else {
             return;
         };
-        super::subject_entry(&mut self.subjects, key, slot, limit, now.mono);
+        let home = self.actors.region(ME);
+        super::subject_entry(&mut self.subjects, key, slot, limit, home, now.mono);
         match word {
             RightsWord::Ask {
                 amount,

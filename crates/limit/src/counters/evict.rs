@@ -80,7 +80,7 @@ impl Counters {
             return;
         };
         if !is_evictable(terms.algorithm, terms.mode)
-            || self.hot.contains_key(&key)
+            || self.is_hot(key)
             || !self.table.is_pressed(terms.anonymous)
         {
             return;
@@ -94,7 +94,7 @@ impl Counters {
         }
         self.table.leave_behind(key, limit, terms.id, window, known);
         self.table.retire(slot);
-        self.subjects.remove(&key);
+        self.forget(key);
         self.eviction.retired.push(Retired {
             slot,
             key,
@@ -155,8 +155,7 @@ impl Counters {
             if let Some(key) = known
                 && self.is_over(cell, now)
             {
-                self.subjects.remove(&key);
-                self.hot.remove(&key);
+                self.forget(key);
             }
         }
     }

@@ -7,7 +7,7 @@ use tidegate_model::Now;
 
 use super::actors::ME;
 use super::packer::Packer;
-use super::subject::ActorRow;
+use super::subject::{ActorRow, OwnWord};
 use super::{Audience, Counters, SETTLED};
 use crate::digest::shard_of;
 use crate::table::Registered;
@@ -36,9 +36,11 @@ impl Counters {
                 continue;
             }
             if actor == ME {
-                row.told_rate = row.rate;
-                row.told_at = now.mono;
-                row.told_window = row.row.newest();
+                subject.told = OwnWord {
+                    rate: row.rate,
+                    at: now.mono,
+                    window: row.row.newest(),
+                };
             }
             if audience == Audience::World && terms.scope != Scope::Global {
                 continue;
@@ -72,6 +74,12 @@ impl Counters {
             }
         }
         packer.finish(&self.actors)
+    }
+
+    /// Whether quotas have changed since they were last kept.
+    #[must_use]
+    pub fn has_quotas_to_keep(&self) -> bool {
+        !self.unkept.is_empty()
     }
 
     /// Whether there is news for an audience.

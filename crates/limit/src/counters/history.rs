@@ -18,16 +18,28 @@ const NOTES: usize = 24;
 #[derive(Debug, Default)]
 pub(super) struct History {
     window: WindowIx,
+    /// Admitted in it before the first note.
+    before: u32,
     notes: std::collections::VecDeque<(Mono, u32)>,
 }
 
 impl History {
+    /// Notes that begin in the midst of a window, in which `before` were admitted so far.
+    pub(super) fn resumed(window: WindowIx, before: u32) -> Self {
+        Self {
+            window,
+            before,
+            notes: std::collections::VecDeque::new(),
+        }
+    }
+
     /// Notes that `count` were admitted in `window` so far.
     pub(super) fn note(&mut self, now: Mono, window: WindowIx, count: u32) {
         // A count that falls is another: the window was begun anew, as after a clock that went far
         // ahead and came back.
         let fell = self.notes.back().is_some_and(|(_, last)| *last > count);
         if window != self.window || fell {
+            self.before = 0;
             self.window = window;
             self.notes.clear();
         }
@@ -57,7 +69,7 @@ impl History {
             }
             later = Some((at, count));
         }
-        0
+        self.before
     }
 }
 
@@ -81,6 +93,15 @@ mod tests {
             [0, 10, 20, 30, 30]
         );
         assert_eq!(history.at(ms(130), WindowIx(8)), 0, "another window");
+    }
+
+    #[test]
+    fn notes_that_begin_in_the_midst_of_a_window_know_what_came_before() {
+        let mut history = History::resumed(WindowIx(7), 40);
+        history.note(ms(100), WindowIx(7), 50);
+        history.note(ms(120), WindowIx(7), 60);
+        let at = |then| history.at(ms(then), WindowIx(7));
+        assert_eq!([at(20), at(100), at(110)], [40, 50, 55]);
     }
 
     #[test]

@@ -159,9 +159,9 @@ impl Counters {
         let mut looked_at = 0;
         // The least hot of those kept is on top, to be thrown out first.
         let mut hottest = BinaryHeap::with_capacity(rows + 1);
-        for key in self.hot.keys().take(SCAN_MAX) {
+        for key in self.hot.keys(&self.subjects).take(SCAN_MAX) {
             looked_at += 1;
-            let Some((subject, terms)) = self.known_subject(*key) else {
+            let Some((subject, terms)) = self.known_subject(key) else {
                 continue;
             };
             if wanted(terms) {
@@ -171,7 +171,7 @@ impl Counters {
                     TopBy::Refused => (refused, asked),
                     TopBy::Asked => (asked, refused),
                 };
-                hottest.push(Reverse((heat, *key)));
+                hottest.push(Reverse((heat, key)));
                 if hottest.len() > rows {
                     hottest.pop();
                 }
@@ -356,7 +356,7 @@ impl Counters {
             line.base
         };
         let heard = subject.rows[1..].iter().filter(|row| {
-            let region = self.actors.region(row.actor);
+            let region = row.region.map(usize::from);
             region.is_none_or(|region| self.presence[region] != Presence::Silent)
         });
         let heard: u32 = heard.map(|row| row.row.count_at(window.ix).admitted).sum();

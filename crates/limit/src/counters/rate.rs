@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tidegate_model::Mono;
 
+/// A tenth of the steady one.
 const QUICK: Duration = Duration::from_millis(100);
 const STEADY: Duration = Duration::from_secs(1);
 /// The steady average counts when it reaches over so many seconds.
@@ -29,8 +30,9 @@ pub(super) struct Rate {
     /// Requests, each weighing less the longer ago it came.
     quick: f64,
     steady: f64,
-    /// Since when `steady` counts.
-    since: Mono,
+    /// The part of the last second that `steady` has not seen, each moment weighing less the longer
+    /// ago it was.
+    unseen: f64,
     /// When the last request came.
     last: Mono,
     at: Mono,
@@ -41,7 +43,7 @@ impl Rate {
         Self {
             quick: 0.0,
             steady: 0.0,
-            since: now - QUICK,
+            unseen: after(QUICK),
             last: now,
             at: now,
         }
@@ -54,9 +56,16 @@ impl Rate {
 
     /// Lets time pass, in which nothing came.
     pub(super) fn pass(&mut self, now: Mono) {
-        let passed = now.since(self.at).as_secs_f64();
-        self.quick *= (-passed / QUICK.as_secs_f64()).exp();
-        self.steady *= (-passed / STEADY.as_secs_f64()).exp();
+        let passed = now.since(self.at);
+        if passed.is_zero() {
+            return;
+        }
+        let fades = after(passed);
+        // What fades ten times as fast.
+        let fourth = (fades * fades) * (fades * fades);
+        self.quick *= fourth * fourth * (fades * fades);
+        self.steady *= fades;
+        self.unseen *= fades;
         self.at = now;
         let expected = self.per_second(0.0) * now.since(self.last).as_secs_f64();
         if expected > PAUSE {
@@ -100,9 +109,8 @@ impl Rate {
     }
 
     /// Over how many seconds the steady average reaches by now.
-    fn span(&self) -> f64 {
-        let steady = STEADY.as_secs_f64();
-        steady * (1.0 - (-self.at.since(self.since).as_secs_f64() / steady).exp())
+    const fn span(&self) -> f64 {
+        STEADY.as_secs_f64() * (1.0 - self.unseen)
     }
 
     /// Starts the steady average anew when traffic has changed.
@@ -115,8 +123,14 @@ impl Rate {
 
     fn start_anew(&mut self) {
         self.steady = self.quick;
-        self.since = self.at - QUICK;
+        self.unseen = after(QUICK);
     }
+}
+
+/// What a second's average still weighs after some time. The same to the last digit on every
+/// machine, as the system's exponential is not.
+fn after(time: Duration) -> f64 {
+    libm::exp(-time.as_secs_f64() / STEADY.as_secs_f64())
 }
 
 /// Whether a rate differs enough from another: by a quarter, or one of them is nothing.

@@ -9,6 +9,8 @@ use super::actors::{Actors, ME};
 use super::bucket::Assumed;
 use super::demand::Demand;
 use super::escrow::Rights;
+use super::history::History;
+use super::hot::Look;
 use super::rate::Rate;
 use crate::subject::LimitIx;
 use crate::table::Registered;
@@ -48,10 +50,17 @@ pub(super) struct Subject {
     pub(super) limit: LimitIx,
     /// How fast it is asked for here.
     pub(super) rate: Rate,
+    /// Whether that matters to others.
+    pub(super) rate_matters: bool,
+    /// When it is looked at again.
+    pub(super) look: Look,
+    /// What was admitted here lately, while it is looked at closely.
+    pub(super) history: History,
     /// What was counted last, and in which window.
     tallied: (WindowIx, Count),
     /// The first is our own.
     pub(super) rows: Vec<ActorRow>,
+    pub(super) told: OwnWord,
     /// What each region was asked for in the last window that all regions saw whole.
     pub(super) demand: Demand,
     /// The last window that was compared with what is allowed.
@@ -65,6 +74,8 @@ pub(super) struct Subject {
 #[derive(Debug)]
 pub(super) struct ActorRow {
     pub(super) actor: u16,
+    /// Where its region stands in the list of regions, if it is listed.
+    pub(super) region: Option<u16>,
     pub(super) row: Row,
     pub(super) rate: f64,
     pub(super) as_of: Mono,
@@ -72,22 +83,32 @@ pub(super) struct ActorRow {
     pub(super) queued: [bool; 2],
     /// Whether the window before the newest came to more than was told, for each audience.
     pub(super) settled: [bool; 2],
-    /// The rate last told to others, and when.
-    pub(super) told_rate: f64,
-    pub(super) told_at: Mono,
-    /// The newest window, or word about leases, that was told.
-    pub(super) told_window: WindowIx,
+}
+
+/// What was last told to others of our own row.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct OwnWord {
+    pub(super) rate: f64,
+    pub(super) at: Mono,
+    /// The newest window, or word about leases.
+    pub(super) window: WindowIx,
 }
 
 impl Subject {
     /// What a region is known to have admitted.
-    pub(super) fn spent_by(&self, region: usize, actors: &Actors, window: WindowIx) -> f64 {
-        let rows = self
-            .rows
-            .iter()
-            .filter(|row| actors.region(row.actor) == Some(region));
+    pub(super) fn spent_by(&self, region: usize, window: WindowIx) -> f64 {
+        let rows = self.rows.iter().filter(|row| row.is_of(region));
         rows.map(|row| f64::from(row.row.count_at(window).admitted))
             .sum()
+    }
+
+    /// Begins to note what is admitted here, of which `window` had seen a part at the last look.
+    pub(super) fn begin_history(&mut self, window: WindowIx) {
+        let (seen_in, seen) = self.tallied;
+        self.history = match seen_in == window {
+            true => History::resumed(window, seen.admitted),
+            false => History::default(),
+        };
     }
 
     /// Adds what is new of `count` in `window`, and of what was admitted in the one before.
@@ -105,13 +126,14 @@ impl Subject {
     }
 
     /// An actor's row; `None` if there is no room for another.
-    pub(super) fn row(&mut self, actor: u16, now: Mono) -> Option<&mut ActorRow> {
+    pub(super) fn row(&mut self, actor: u16, actors: &Actors, now: Mono) -> Option<&mut ActorRow> {
         let found = self.rows.iter().position(|row| row.actor == actor);
         if found.is_none() && self.rows.len() == ROWS_MAX {
             return None;
         }
         let at = found.unwrap_or_else(|| {
-            self.rows.push(ActorRow::new(actor, now));
+            self.rows
+                .push(ActorRow::new(actor, actors.region(actor), now));
             self.rows.len() - 1
         });
         self.rows.get_mut(at)
@@ -166,36 +188,44 @@ impl ActorRow {
         grew
     }
 
-    pub(super) fn new(actor: u16, now: Mono) -> Self {
+    /// Whether its actor is of the region that stands at this place in the list.
+    pub(super) fn is_of(&self, region: usize) -> bool {
+        self.region.is_some_and(|own| usize::from(own) == region)
+    }
+
+    fn new(actor: u16, region: Option<u16>, now: Mono) -> Self {
         Self {
             actor,
+            region,
             row: Row::default(),
             rate: 0.0,
             as_of: Mono::ZERO,
             changed: now,
             queued: [false; 2],
             settled: [false; 2],
-            told_rate: 0.0,
-            told_at: Mono::ZERO,
-            told_window: WindowIx::default(),
         }
     }
 }
 
-/// The subject of a key, made if it is not known.
+/// The subject of a key, made if it is not known; `home` is where our own region stands.
 pub(super) fn subject_entry(
     subjects: &mut Subjects,
     key: SubjectKey,
     slot: usize,
     limit: LimitIx,
+    home: Option<u16>,
     now: Mono,
 ) -> &mut Subject {
     subjects.entry(key).or_insert_with(|| Subject {
         slot,
         limit,
         rate: Rate::new(now),
+        rate_matters: false,
+        look: Look::Idle,
+        history: History::default(),
         tallied: (WindowIx::default(), Count::default()),
-        rows: vec![ActorRow::new(ME, now)],
+        rows: vec![ActorRow::new(ME, home, now)],
+        told: OwnWord::default(),
         demand: Demand::default(),
         judged: WindowIx::default(),
         assumed: Assumed::default(),

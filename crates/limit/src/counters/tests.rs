@@ -156,15 +156,15 @@ fn what_one_node_admits_another_does_not_admit_again() {
     let (mut a, mut b) = (node("us/a", 1, &spec), node("us/b", 1, &spec));
     assert_eq!(a.burst("k", 7, at(0)), 7);
     a.tell(&mut b, Audience::Mates, at(5));
-    // A moment after the burst its rate has fallen, and b is told; before, b would reckon with more
+    // Seconds after the burst its rate has fallen, and b is told; before, b would reckon with more
     // of the same.
-    a.counters.refresh(at(1_000));
-    a.tell(&mut b, Audience::Mates, at(1_005));
-    assert_eq!(b.burst("k", 10, at(2_000)), 3);
-    b.tell(&mut a, Audience::Mates, at(2_005));
-    b.counters.refresh(at(3_000));
-    b.tell(&mut a, Audience::Mates, at(3_005));
-    assert_eq!(a.burst("k", 10, at(4_000)), 0);
+    a.counters.refresh(at(3_100));
+    a.tell(&mut b, Audience::Mates, at(3_105));
+    assert_eq!(b.burst("k", 10, at(4_000)), 3);
+    b.tell(&mut a, Audience::Mates, at(4_005));
+    b.counters.refresh(at(6_000));
+    b.tell(&mut a, Audience::Mates, at(6_005));
+    assert_eq!(a.burst("k", 10, at(7_000)), 0);
 }
 
 #[test]

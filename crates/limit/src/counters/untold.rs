@@ -11,7 +11,7 @@ use tidegate_model::Now;
 use super::export::enqueue;
 use super::subject::{ActorRow, Subject};
 use super::{Audience, Counters, RETELL};
-use crate::line::HORIZON;
+use crate::line::{HORIZON, Line};
 use crate::slot::Slot;
 use crate::table::Registered;
 use crate::{Algorithm, Count, Mode, Row, Scope, SubjectKey, Window};
@@ -65,23 +65,16 @@ impl Own {
     }
 
     /// What is left of a limit, as far as this node can tell, when others hear of what it says now.
-    pub(super) fn foreseen(
-        self,
-        slot: &Slot,
-        terms: &Registered,
-        window: Window,
-        rate: f64,
-        way_s: f64,
-        now: Now,
-    ) -> u32 {
-        // Once to be heard, and once more, lest the last words before the limit be old ones.
-        let coming = (f64::from(slot.line().slope) + rate) * way_s;
-        let left = self.headroom(slot, terms, window, now);
-        left.saturating_sub(coming as u32)
-    }
 
     /// What is left of a limit, as far as this node can tell.
-    fn headroom(self, slot: &Slot, terms: &Registered, window: Window, now: Now) -> u32 {
+    pub(super) fn headroom(
+        self,
+        slot: &Slot,
+        line: &Line,
+        terms: &Registered,
+        window: Window,
+        now: Now,
+    ) -> u32 {
         if !keeps_back(terms) {
             return 0;
         }
@@ -89,7 +82,6 @@ impl Own {
             (_, 0) => terms.amount,
             (_, amount) => amount,
         };
-        let line = slot.line();
         let carried = match terms.algorithm {
             Algorithm::Sliding => {
                 let before = line.before_at(now, window, amount);
@@ -130,9 +122,17 @@ impl Own {
     }
 }
 
+/// What is left of a `headroom` when others hear of what this node says now, which is asked for at
+/// `rate` itself.
+pub(super) fn foreseen(headroom: u32, line: &Line, rate: f64, way_s: f64) -> u32 {
+    // Once to be heard, and once more, lest the last words before the limit be old ones.
+    let coming = (f64::from(line.slope) + rate) * way_s;
+    headroom.saturating_sub(coming as u32)
+}
+
 /// Whether anything of a limit may be kept back. Quotas outlive restarts by what was told, rights
 /// and leases are exact, and what is taken of a bucket ages by the moment it is told.
-fn keeps_back(terms: &Registered) -> bool {
+pub(super) fn keeps_back(terms: &Registered) -> bool {
     terms.mode != Mode::Strict && matches!(terms.algorithm, Algorithm::Fixed | Algorithm::Sliding)
 }
 
@@ -169,10 +169,11 @@ pub(super) fn allowance(terms: &Registered, headroom: u32, together: usize) -> f
 }
 
 impl Counters {
-    /// Tells that so many nodes of the whole world count together, and keep back what changes
-    /// nobody's answer. None: all is told, as it is where there is little to tell.
-    pub const fn set_counting(&mut self, nodes: usize) {
+    /// Tells that so many nodes of the whole world count together, and whether they keep back
+    /// counts that change nobody's answer: where there is little to tell, all is told.
+    pub const fn set_counting(&mut self, nodes: usize, keeps_back: bool) {
         self.counting = nodes;
+        self.keeps_back = keeps_back;
     }
 
     /// Rows that would have been told so far if none were kept back.
@@ -194,35 +195,38 @@ impl Counters {
         let window = terms.windows.at(now.wall);
         let own = Own::of(slot, terms, subject, window);
         let together = together(terms, self.counting, self.alive.len());
-        let headroom = own.headroom(slot, terms, window, now);
+        let line = slot.line();
+        let headroom = own.headroom(slot, &line, terms, window, now);
         let way = self.heard_after.as_secs_f64();
         let row = &mut subject.rows[0];
         let rate = row.rate;
-        let foreseen = own.foreseen(slot, terms, window, rate, way, now);
-        let allowance = allowance(terms, foreseen, together);
-        let flow = match row.told_rate > rate {
+        let foreseen = foreseen(headroom, &line, rate, way);
+        let worth_words = allowance(terms, foreseen, together);
+        let allowance = if self.keeps_back { worth_words } else { 0.0 };
+        let told = subject.told;
+        let flow = match told.rate > rate {
             // One that has fallen is believed until others know, or for the whole horizon.
-            true => row.told_rate * HORIZON.as_secs_f64(),
+            true => told.rate * HORIZON.as_secs_f64(),
             false => rate * way,
         };
         // By what was told, not by what is predicted: as long as there may be room, rates matter.
-        let line = slot.line();
-        let told = own.count.admitted.saturating_add(line.base);
-        let is_full = line.window == window.ix && told >= terms.amount;
+        let spent = own.count.admitted.saturating_add(line.base);
+        let is_full = line.window == window.ix && spent >= terms.amount;
         let in_all = flow * together as f64;
         let matters = together == 0
             || !keeps_back(terms)
-            || flow >= allowance
+            || flow >= worth_words
                 && in_all >= RATE_MATTERS * f64::from(terms.amount)
                 && is_open(terms, headroom, is_full, window, way);
-        let rate_due = matters && subject.rate.differs(rate, row.told_rate);
+        subject.rate_matters = matters && (rate > 0.0 || told.rate > 0.0);
+        let rate_due = matters && subject.rate.differs(rate, told.rate);
         let count_due = || match own.untold(row, terms, window) {
             0 => false,
             untold => f64::from(untold) >= allowance,
         };
         let due = match due {
             Due::News if terms.algorithm == Algorithm::Concurrency => {
-                row.next_word(slot.held()).0 != row.told_window || rate_due
+                row.next_word(slot.held()).0 != told.window || rate_due
             }
             // What is not kept back is told whenever it has changed, the window before included.
             Due::News if !keeps_back(terms) => {
@@ -234,7 +238,7 @@ impl Counters {
             Due::News => count_due() || rate_due,
             Due::Heard => keeps_back(terms) && count_due(),
             Due::Refresh { held } => {
-                let stale = now.mono.since(row.told_at) >= RETELL;
+                let stale = now.mono.since(told.at) >= RETELL;
                 stale && (held > 0 || matters && rate > 0.0)
                     || rate_due
                     || keeps_back(terms) && count_due()

@@ -68,13 +68,23 @@ impl Table {
     /// Calls `visit` for every slot marked since the last time.
     pub(crate) fn drain_dirty(&self, mut visit: impl FnMut(usize)) {
         self.pending.store(0, SeqCst);
-        for (i, summary) in self.dirty_words.iter().enumerate() {
+        // Slots come first. Most nodes have no cells.
+        let words = match self.sketches.any() {
+            true => self.dirty_words.len(),
+            false => self.slots.len().div_ceil(64 * 64),
+        };
+        for (i, summary) in self.dirty_words[..words].iter().enumerate() {
             for_each_bit(summary, i * 64, |word| {
                 if let Some(bits) = self.dirty.get(word) {
                     for_each_bit(bits, word * 64, &mut visit);
                 }
             });
         }
+    }
+
+    /// Whether it counts nobody.
+    pub(crate) fn is_unused(&self) -> bool {
+        self.buckets.used() == 0 && !self.sketches.any()
     }
 
     /// A slot, or the slot of a cell, by its number.

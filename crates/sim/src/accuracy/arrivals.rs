@@ -6,7 +6,6 @@ use rand::RngExt;
 use tidegate_model::{Mono, Rng, Seed};
 
 use super::{NODES, REGIONS, moment};
-use crate::real::ln;
 use crate::world::Arrival;
 
 /// Requests on one subject. Times are seconds since the first may come.
@@ -45,7 +44,7 @@ pub(super) fn arrivals(traffic: &Traffic, length: Duration, seed: Seed) -> Vec<A
             loop {
                 // Poisson, thinned: waiting times at the peak are exponential, and of what comes
                 // then the rate's part is kept.
-                secs -= ln(rng.random_range(f64::EPSILON..1.0)) / peak;
+                secs -= libm::log(rng.random_range(f64::EPSILON..1.0)) / peak;
                 if secs >= length.as_secs_f64() {
                     return arrivals;
                 }

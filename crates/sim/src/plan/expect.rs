@@ -34,4 +34,6 @@ pub struct Expect {
     pub converged: bool,
     /// How long after its revocation a key was let through.
     pub revoked_within: Option<Period>,
+    /// At the end every living node refuses every revoked key.
+    pub revocations_hold: bool,
 }

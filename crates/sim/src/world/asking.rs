@@ -186,7 +186,7 @@ impl World<'_> {
         } else {
             // By the true time, whatever the node takes it to be.
             let window = self.limit.windows.at(self.wall()).ix;
-            self.tally.decided(request.key, window, admitted);
+            self.tally.decided(request.key, window, admitted, self.now);
             self.tally.waited(waited, admitted);
             self.note(1, node as u64 * 2 + u64::from(admitted));
             self.decided(node, request, admitted);

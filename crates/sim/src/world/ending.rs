@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use tidegate_identity::Lookup;
 use tidegate_model::NodeId;
 
 use super::{EPOCH_DAYS, SimNode, World};
 use crate::check::{Finding, judge};
+use crate::keys::kid;
 use crate::outcome::Outcome;
 use crate::recording::{EventKind, Recording, Window};
 use crate::tally::{BadWindow, Demand};
@@ -23,6 +25,9 @@ impl World<'_> {
         }
         if self.plan.expect.converged {
             self.check_members();
+        }
+        if self.plan.expect.revocations_hold {
+            self.check_revocations();
         }
         let tally = &self.tally;
         let mut outcome = Outcome {
@@ -61,6 +66,7 @@ impl World<'_> {
                 key,
                 window,
                 demand: Demand { offered, admitted },
+                at,
             } = bad;
             let (from_ms, length_ms) = self.place_of(window.0);
             let limit = self.limit.amount;
@@ -71,7 +77,7 @@ impl World<'_> {
             );
             self.broken.push(Finding {
                 expectation,
-                at_ms: from_ms + length_ms,
+                at_ms: at.map_or(from_ms + length_ms, tidegate_model::Mono::as_millis),
                 seen,
             });
         }
@@ -123,6 +129,29 @@ impl World<'_> {
             if all.iter().any(|(_, count)| *count != all[0].1) {
                 let seen = format!("key {}: {all:?}", Self::key_name(&self.keys, key));
                 self.complain("counts_agree", seen);
+            }
+        }
+    }
+
+    /// Every living node refuses every revoked key.
+    fn check_revocations(&mut self) {
+        let now = self.now;
+        let passes = |node: &SimNode, key: u32| {
+            let alive = node.alive.as_ref().filter(|_| node.frozen.is_none());
+            let cache = alive.and_then(|alive| alive.cache.as_ref());
+            cache.is_some_and(|cache| {
+                let known = cache.lookup(&kid(key), now);
+                matches!(known, Lookup::Known(_) | Lookup::Refresh(_))
+            })
+        };
+        let revoked: Vec<u32> = self.keys.revoked().collect();
+        for key in revoked {
+            let nodes = self.nodes.iter().filter(|node| passes(node, key));
+            let nodes: Vec<String> = nodes.map(|node| node.id.to_string()).collect();
+            if !nodes.is_empty() {
+                let name = Self::key_name(&self.keys, key);
+                let seen = format!("key {name} passes at {}", nodes.join(", "));
+                self.complain("revocations_hold", seen);
             }
         }
     }

@@ -49,6 +49,7 @@ fn other(node: &str, ms: u64, lets_go: Option<u64>) -> Other {
             departures: 0,
         },
         as_of: Mono::from_millis(ms),
+        heard: true,
     }
 }
 

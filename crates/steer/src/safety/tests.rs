@@ -16,6 +16,7 @@ fn other(node: &str, announced: bool, fit: bool, age_s: u64) -> Other {
         load: 0,
         words: Words::default(),
         as_of: Mono::from_millis(100_000 - age_s * 1_000),
+        heard: true,
     }
 }
 

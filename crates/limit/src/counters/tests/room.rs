@@ -1,5 +1,7 @@
 //! More subjects than slots: who goes into cells, and that nothing is given back.
 
+use std::collections::BTreeMap;
+
 use super::*;
 
 /// A full round of the hand that looks for subjects to evict.

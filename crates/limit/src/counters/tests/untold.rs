@@ -12,7 +12,7 @@ fn nodes(names: &[&str], algorithm: Algorithm) -> Vec<Node> {
     };
     let nodes = names.iter().map(|name| {
         let mut node = node(name, 1, &spec);
-        node.counters.set_counting(names.len());
+        node.counters.set_counting(names.len(), true);
         node
     });
     nodes.collect()

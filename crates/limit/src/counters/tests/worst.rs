@@ -46,7 +46,7 @@ impl World {
     fn life(&mut self, name: &str, skew_ms: i64) -> Life {
         self.epochs += 1;
         let mut node = node(name, self.epochs, &self.spec);
-        node.counters.set_counting(NAMES.len());
+        node.counters.set_counting(NAMES.len(), true);
         Life {
             node,
             skew_ms,
