@@ -7,6 +7,8 @@ mod clear;
 mod exposure;
 mod logs;
 mod names;
+#[expect(dead_code, reason = "logs and traces will name collectors")]
+mod otlp;
 mod regions;
 mod require;
 mod routes;

@@ -21,6 +21,8 @@ mod keys;
 mod limits;
 mod logs;
 mod options;
+#[expect(dead_code, reason = "logs and traces will be sent by it")]
+mod otlp;
 mod place;
 mod quotas;
 mod relays;

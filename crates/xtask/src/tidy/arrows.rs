@@ -38,6 +38,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("limitstore", &["model", "limit", "telemetry"]),
     ("tokens", &["model", "identity", "runtime", "dns"]),
     ("ask", &["model", "identity", "runtime", "tokens"]),
+    ("otlp", &["tokens"]),
     (
         "proxy",
         &[
@@ -85,6 +86,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "limitstore",
             "tokens",
             "ask",
+            "otlp",
             "proxy",
             "mesh",
             "anycast",
