@@ -34,6 +34,7 @@ mod signed;
 mod speakers;
 mod tls;
 mod tokens;
+mod traces;
 mod upstreams;
 
 /// Routes and limits that most tests need.

@@ -106,6 +106,7 @@ fields! {
     Client "client" Agent "agent" Referer "referer" Door "door" Route "route" Refusal "refusal"
     Shadow "shadow" Partition "partition" Unstored "unstored" Ended "ended" Consumer "consumer"
     Key "key" Auth "auth" Endpoint "endpoint" Relay "relay" Attempts "attempts" Bytes "bytes"
+    TraceId "trace_id"
 }
 
 const fn queue_max() -> ByteSize {

@@ -8,7 +8,7 @@ use tidegate_balance::EndpointName;
 use tidegate_identity::KeyStoreSpec;
 use tidegate_model::Period;
 
-use crate::{AnycastSpec, DoorSpec, LogSpec, Spanned};
+use crate::{AnycastSpec, DoorSpec, LogSpec, Spanned, TracesSpec};
 
 /// One region.
 #[derive(Clone, Debug, Deserialize)]
@@ -39,6 +39,9 @@ pub struct RegionSpec {
     /// Where the access log goes besides where the command line says, by name.
     #[serde(default)]
     pub logs: BTreeMap<String, Spanned<LogSpec>>,
+    /// What is done about traces; nothing if left out.
+    #[serde(default)]
+    pub traces: Option<Spanned<TracesSpec>>,
 }
 
 /// How a node that is being stopped leaves.

@@ -7,11 +7,11 @@ mod clear;
 mod exposure;
 mod logs;
 mod names;
-#[expect(dead_code, reason = "logs and traces will name collectors")]
 mod otlp;
 mod regions;
 mod require;
 mod routes;
+mod traces;
 mod world;
 mod zone;
 

@@ -14,6 +14,7 @@ mod limits;
 mod links;
 mod metrics;
 mod status;
+mod traces;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -30,6 +31,7 @@ use tidegate_runtime::Phase;
 
 pub(crate) use metrics::gather;
 pub(crate) use status::{StatusDocument, status};
+pub(crate) use traces::Wish;
 
 use crate::audit::Action;
 use crate::services::Services;
@@ -93,6 +95,7 @@ pub(crate) fn serve(
             "/steer/hold",
             record(delete(drain::release), Action::Release),
         )
+        .route("/traces", record(post(traces::watch), Action::Trace))
         .route("/lab/links", record(put(links::change), Action::ChangeLink))
         .route("/lab/links", get(links::show))
         .fallback(async || problem(StatusCode::NOT_FOUND, "there is nothing here"))

@@ -48,6 +48,8 @@ pub(crate) enum Action {
     Hold,
     #[serde(rename = "steer.release")]
     Release,
+    #[serde(rename = "node.trace")]
+    Trace,
     #[serde(rename = "lab.link")]
     ChangeLink,
 }

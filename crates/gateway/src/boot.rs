@@ -17,7 +17,7 @@ use tidegate_mesh::{Inbox, Links, Mesh, MeshSpec, PeerTls, Rule};
 use tidegate_model::{Epoch, Seed};
 use tidegate_net::{Door, bind, serve_doors};
 use tidegate_pipeline::Refusal;
-use tidegate_proxy::{KeyLookup, OwnWord, Probes, Proxy, Relays, Shared};
+use tidegate_proxy::{KeyLookup, OwnWord, Probes, Proxy, Relays, Shared, Traces};
 use tidegate_runtime::{Clock, CoreThread, Handle, Stop, Tasks, drive, mailbox, spawn_core};
 use tidegate_telemetry::{AccessLog, Metrics};
 use tidegate_tokens::Around;
@@ -39,6 +39,7 @@ use crate::relays::{follow, peers, relays};
 use crate::services::Services;
 use crate::tables::{Known, live};
 use crate::topology::Topology;
+use crate::traces::traces;
 use crate::watch::{Watch, watch_forever};
 use crate::zone::{serve_zone, steer_zone};
 
@@ -122,6 +123,17 @@ pub(crate) fn start(options: Options) -> Result<Running, String> {
     };
     let known = Known::build(&loaded.world, None, &around)?;
     let links = (options.lab || options.wan).then(|| Arc::new(distances(&loaded, options.wan)));
+    let traces_spec = own_region(&loaded).spec.traces.as_ref();
+    let traces_spec = traces_spec.map(|spec| spec.value.clone());
+    let (traces, export) = traces(
+        traces_spec.as_ref(),
+        &data,
+        dns.clone(),
+        clock,
+        &metrics,
+        &place.node,
+    )?;
+    let (export, flush) = export.unzip();
     let relays = place.relays.then(|| Arc::new(relays(peers, links.clone())));
     let shared = share(
         &loaded,
@@ -135,6 +147,7 @@ pub(crate) fn start(options: Options) -> Result<Running, String> {
         &cluster,
         &data,
         relays,
+        traces,
     )?;
     let keys = Keys::new(
         store.clone(),
@@ -170,6 +183,8 @@ pub(crate) fn start(options: Options) -> Result<Running, String> {
         heartbeats: (0..place.workers).map(|_| Arc::default()).collect(),
         topology: ArcSwap::from_pointee(Topology::of(&loaded)),
         watch: Watch::default(),
+        traces: traces_spec,
+        flush,
         admin_token: data.admin_token()?,
         reloading: tokio::sync::Mutex::default(),
         shared,
@@ -231,6 +246,9 @@ pub(crate) fn start(options: Options) -> Result<Running, String> {
             .unwrap_or_else(PoisonError::into_inner) = probes;
         let interval = loaded.world.steer.check_interval.get();
         tasks.spawn("self-check", check_forever(Arc::clone(&services), interval));
+        if let Some(export) = export {
+            tasks.spawn("traces", export.run());
+        }
         tasks.spawn("zone", steer_zone(Arc::clone(&services)));
         tasks.spawn("loop lag", beat_control(Arc::clone(&services)));
         tasks.spawn("load", report_load(Arc::clone(&services)));
@@ -277,6 +295,7 @@ fn share(
     cluster: &Handle<Node>,
     data: &DataFolder,
     relays: Option<Arc<Relays>>,
+    traces: Traces,
 ) -> Result<Arc<Shared>, String> {
     let counters = Arc::new(Table::new(loaded.world.counters));
     let cache = Arc::new(KeyCache::new(loaded.world.keys.cache));
@@ -316,6 +335,7 @@ fn share(
         keys: lookup,
         dns,
         relays,
+        traces,
         metrics: Arc::clone(metrics),
         clock,
     }))

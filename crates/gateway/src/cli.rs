@@ -17,6 +17,7 @@ mod sim;
 mod status;
 mod steer;
 mod top;
+mod trace;
 mod up;
 mod watchdog;
 mod which;
@@ -52,6 +53,8 @@ enum Command {
     Status(status::Args),
     /// Show live what goes on, as one node sees it: what its console shows.
     Top(top::Args),
+    /// Show full traces of requests that match, as they end, for a minute.
+    Trace(trace::Args),
     /// Take a node or a region out of service without losing a request.
     Drain(drain::Args),
     /// Bring it back.
@@ -87,6 +90,7 @@ impl Cli {
             Command::Down(args) => down::run(&args),
             Command::Status(args) => status::run(&args),
             Command::Top(args) => top::run(&args),
+            Command::Trace(args) => trace::run(&args),
             Command::Drain(args) => drain::run(&args),
             Command::Undrain(args) => drain::back(&args),
             Command::Steer(args) => steer::run(&args),

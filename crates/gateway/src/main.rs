@@ -21,7 +21,6 @@ mod keys;
 mod limits;
 mod logs;
 mod options;
-#[expect(dead_code, reason = "logs and traces will be sent by it")]
 mod otlp;
 mod place;
 mod quotas;
@@ -34,6 +33,7 @@ mod store;
 mod systemd;
 mod tables;
 mod topology;
+mod traces;
 mod watch;
 mod zone;
 

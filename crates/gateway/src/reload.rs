@@ -14,11 +14,12 @@ use tidegate_tokens::Around;
 use crate::check::{resolve_seeds, seed_names};
 use crate::data::DataFolder;
 use crate::files::load_region;
-use crate::place::{Place, listed_nodes};
+use crate::place::{Place, listed_nodes, own_region};
 use crate::services::Services;
 use crate::store::store;
 use crate::tables::{Known, live};
 use crate::topology::Topology;
+use crate::traces::needs_restart as traces_need_restart;
 
 /// What came of a reload.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -59,7 +60,11 @@ async fn try_reload(services: &Arc<Services>) -> Result<Reloaded, String> {
         .map_err(|error| error.to_string())?
         .map_err(|refused| refused.text(false))?;
     let place = Place::find(&loaded, &services.options)?;
-    let needs_restart = changes(services, &place);
+    let mut needs_restart = changes(services, &place);
+    let traces = own_region(&loaded).spec.traces.as_ref();
+    if traces_need_restart(services.traces.as_ref(), traces.map(|spec| &spec.value)) {
+        needs_restart.push("where traces go, and how".to_owned());
+    }
     for door in &services.doors {
         if let Some(certificates) = &door.tls {
             certificates.reload().map_err(|error| error.to_string())?;

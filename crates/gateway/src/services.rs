@@ -6,7 +6,7 @@ use arc_swap::ArcSwap;
 
 use tidegate_anycast::{Condition, Vip};
 use tidegate_cluster::Node;
-use tidegate_config::DrainSpec;
+use tidegate_config::{DrainSpec, TracesSpec};
 use tidegate_mesh::Links;
 use tidegate_model::{NodeId, Wall};
 use tidegate_net::DoorSettings;
@@ -20,6 +20,7 @@ use crate::key_tail::TailState;
 use crate::keys::Keys;
 use crate::options::Options;
 use crate::topology::Topology;
+use crate::traces::Flush;
 use crate::watch::Watch;
 
 /// What the control plane of a node shares.
@@ -58,6 +59,10 @@ pub(crate) struct Services {
     pub(crate) topology: ArcSwap<Topology>,
     /// Who listens to what goes on here.
     pub(crate) watch: Watch,
+    /// What the configuration said of traces when the node started.
+    pub(crate) traces: Option<TracesSpec>,
+    /// Sends what waits of them, if they go anywhere.
+    pub(crate) flush: Option<Flush>,
     /// What the admin door wants from browsers, and from other machines.
     pub(crate) admin_token: String,
     /// One reload at a time.

@@ -83,6 +83,9 @@ pub(crate) fn run_until_stopped(running: Running, lifeline: bool) -> Result<bool
         all_well &= core.join();
     }
     control.block_on(async {
+        if let Some(flush) = &services.flush {
+            flush.now().await;
+        }
         services.cluster.send(Event::Farewell).await;
         // The farewell is on its way once the machine has been looked at again.
         let _said = services.cluster.look(|_, _| ()).await;

@@ -20,6 +20,7 @@ use tidegate_telemetry::Metrics;
 use tidegate_tokens::{Around, Signatures, Signer, Tokens, TokensSpec};
 
 use crate::place::own_region;
+use crate::traces::settings;
 
 /// The methods of a route.
 fn methods(names: &Methods, world: &WorldSpec, limits: &[&String], known: &Known) -> Vec<Method> {
@@ -290,7 +291,9 @@ pub(crate) fn live(
         logins,
         signer,
     } = known;
+    let traces = region.spec.traces.as_ref();
+    let traces = traces.map(|spec| Arc::new(settings(&spec.value)));
     Ok(Live::new(
-        snapshot, tokens, signatures, askers, logins, signer, metrics, store,
+        snapshot, tokens, signatures, askers, logins, signer, metrics, store, traces,
     ))
 }

@@ -111,6 +111,8 @@ pub struct Snapshot {
 pub struct Route {
     /// Its name.
     pub name: String,
+    /// The pattern of its paths.
+    pub path: String,
     /// Its place.
     pub ix: usize,
     /// The service.
@@ -204,6 +206,7 @@ impl Snapshot {
             require: spec.require,
             terms: self.terms(spec.limits),
             anonymous: anonymous.map(|limits| self.terms(limits)),
+            path: spec.matches.path.to_string(),
             name: spec.name,
         }
     }

@@ -19,6 +19,7 @@ use tokio::time::{Duration, Instant};
 
 use crate::observe::Story;
 use crate::proxy::Proxy;
+use crate::traced::phase;
 use crate::upload::{Upload, UploadFacts};
 use crate::upstream::{Destination, Lease, NoConnection};
 
@@ -73,15 +74,32 @@ impl Errand<'_> {
         story: &mut Story,
     ) -> Result<(Response<Incoming>, Lease), Trouble> {
         story.attempts += 1;
+        story.begin_attempt(request.headers_mut());
+        let answered = self.exchange(destination, request, story).await;
+        story.end_attempt(match &answered {
+            Ok((response, _)) => Ok(response.status().as_u16()),
+            Err(Trouble::NotSent(_, refusal) | Trouble::Final(refusal)) => Err(refusal),
+        });
+        answered
+    }
+
+    async fn exchange(
+        &self,
+        destination: &Destination,
+        mut request: Request<Upload>,
+        story: &mut Story,
+    ) -> Result<(Response<Incoming>, Lease), Trouble> {
         let cells = self.metrics.of(self.proxy.core);
         let mut fresh = false;
         loop {
             cells.attempts.add(1);
+            story.enter(phase::CONNECT);
             let leased = self
                 .proxy
                 .upstreams
                 .lease(destination, &self.pool.spec, self.metrics, fresh)
                 .await;
+            story.leave();
             let mut lease = match leased {
                 Ok(lease) => lease,
                 Err(NoConnection::Failed(error)) => {

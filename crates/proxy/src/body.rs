@@ -13,6 +13,7 @@ use tidegate_telemetry::metrics::PoolFailure;
 use tokio::time::{Instant, Sleep};
 
 use crate::observe::Story;
+use crate::traced::phase;
 use crate::upstream::Lease;
 
 /// The body of an answer. It holds what must live until the answer is over: the connection's being
@@ -72,6 +73,7 @@ impl fmt::Debug for Answer {
 impl Answer {
     /// A document of our own. An empty one is handed over with the head: nobody asks for it.
     pub(crate) fn own(text: Bytes, mut story: Story, busy: Busy) -> Self {
+        story.phase(phase::RESPOND);
         let content = if text.is_empty() {
             story.complete = true;
             Content::Over
@@ -94,6 +96,7 @@ impl Answer {
         mut story: Story,
         busy: Busy,
     ) -> Self {
+        story.phase(phase::RESPOND);
         let content = if body.is_end_stream() {
             lease.give_back();
             story.complete = true;

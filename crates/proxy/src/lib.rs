@@ -25,9 +25,11 @@ mod serve;
 mod shared;
 mod signed;
 mod stored;
-mod traceparent;
+mod traced;
+mod traces;
 mod upload;
 mod upstream;
+mod watches;
 
 pub use body::{Answer, BrokenOff};
 pub use lookup::KeyLookup;
@@ -36,3 +38,5 @@ pub use probe::{Probes, fit_everywhere};
 pub use proxy::Proxy;
 pub use relays::{Distance, Neighbour, Relays};
 pub use shared::{Live, Shared};
+pub use traces::{TraceSettings, Traces};
+pub use watches::{WATCHES_MAX, Watch, Watches};

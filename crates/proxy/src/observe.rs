@@ -13,11 +13,12 @@ use tidegate_model::{Now, RegionId};
 use tidegate_net::{ConnFacts, Protocol};
 use tidegate_pipeline::RequestId;
 use tidegate_telemetry::{Exemplar, RequestFacts};
+use tidegate_trace::TraceId;
 
 use crate::held::Held;
 use crate::proxy::Proxy;
 use crate::shared::Live;
-use crate::traceparent::sampled_trace;
+use crate::traced::Traced;
 use crate::upload::UploadFacts;
 
 /// The status in the log of a request whose client did not wait for one.
@@ -25,14 +26,14 @@ const CLIENT_GONE: u16 = 499;
 
 /// What is remembered of a request. Dropping it tells the access log and the counters.
 pub(crate) struct Story {
-    proxy: Rc<Proxy>,
-    live: Arc<Live>,
-    conn: Rc<ConnFacts>,
+    pub(crate) proxy: Rc<Proxy>,
+    pub(crate) live: Arc<Live>,
+    pub(crate) conn: Rc<ConnFacts>,
     begun: Now,
     pub(crate) id: RequestId,
-    method: Method,
+    pub(crate) method: Method,
     /// Its path and query; a copy of a reference.
-    uri: Uri,
+    pub(crate) uri: Uri,
     agent: Option<HeaderValue>,
     referer: Option<HeaderValue>,
     pub(crate) host: String,
@@ -65,8 +66,8 @@ pub(crate) struct Story {
     pub(crate) complete: bool,
     /// What broke the answer off, if something did.
     pub(crate) broken: &'static str,
-    /// The trace that it belongs to, if that is kept.
-    trace: Option<u128>,
+    /// Its place in its trace.
+    pub(crate) traced: Traced,
     /// Whether it is nobody's business: the node asked itself.
     pub(crate) untold: bool,
 }
@@ -80,6 +81,7 @@ impl Story {
         id: RequestId,
         begun: Now,
     ) -> Self {
+        let traced = Traced::begin(&proxy, &live, &conn, head, begun);
         Self {
             proxy,
             live,
@@ -110,7 +112,7 @@ impl Story {
             bytes_out: 0,
             complete: false,
             broken: "",
-            trace: sampled_trace(&head.headers),
+            traced,
             untold: false,
         }
     }
@@ -133,12 +135,18 @@ impl Drop for Story {
         } else {
             self.status
         };
+        let ended = match (self.complete, self.broken) {
+            (true, _) => "",
+            (false, "") => "client_gone",
+            (false, broken) => broken,
+        };
+        let kept = self.end_trace(status, took, ended);
         let metrics = self
             .route
             .map_or(&self.live.nowhere, |route| &self.live.routes[route].route);
         let cells = metrics.of(self.proxy.core);
         cells.answered(status, took);
-        if let Some(trace) = self.trace {
+        if let Some(trace) = kept {
             let at = self.begun.wall;
             cells.exemplify(Exemplar { trace, took, at });
         }
@@ -151,11 +159,6 @@ impl Drop for Story {
                 .refusals
                 .count(self.proxy.core, self.refusal);
         }
-        let ended = match (self.complete, self.broken) {
-            (true, _) => "",
-            (false, "") => "client_gone",
-            (false, broken) => broken,
-        };
         let route = self
             .route
             .map_or("", |route| &self.live.snapshot.routes[route].name);
@@ -192,6 +195,7 @@ impl Drop for Story {
             bytes_out: self.bytes_out,
             took,
             upstream: self.first_byte,
+            trace: self.traced.id.map(TraceId::get),
         });
     }
 }

@@ -59,7 +59,10 @@ impl Errand<'_> {
             story.relay = Some(region.clone());
             let metrics = self.proxy.shared.metrics.relay(region.as_str());
             let spare = Spare::of(&request);
-            match self.in_region(fallback, at, relays, request, story).await {
+            story.enter_relay(region);
+            let asked = self.in_region(fallback, at, relays, request, story).await;
+            story.leave();
+            match asked {
                 Ok((mut response, lease)) => {
                     if !take_not_served(response.headers_mut()) {
                         fallback.served(at);

@@ -26,6 +26,7 @@ use crate::proxy::Proxy;
 use crate::respond::refuse;
 use crate::serve::{Forwarded, Underway, announced_length};
 use crate::shared::Live;
+use crate::traced::phase;
 use crate::upload::{Upload, UploadFacts};
 
 /// Why a request that was passed on is not answered by a service.
@@ -96,6 +97,7 @@ impl Proxy {
         busy: &Busy,
     ) -> Result<Forwarded, Unserved> {
         story.route = Some(route.ix);
+        story.phase(phase::FORWARD);
         if announced_length(&head.headers).is_some_and(|length| length > route.body_max) {
             return Err(Unserved::Final(Refusal::BodyTooLarge));
         }

@@ -31,6 +31,7 @@ use crate::proxy::Proxy;
 use crate::respond::{debug_field, limit_fields, refuse};
 use crate::shared::{Live, Shared};
 use crate::signed::checked;
+use crate::traced::phase;
 use crate::upload::{Upload, UploadFacts};
 
 impl Proxy {
@@ -127,6 +128,7 @@ impl Proxy {
             trusted_proxies: &conn.trusted_proxies,
             exposure: conn.exposure,
         };
+        story.phase(phase::ROUTE);
         let arrival = arrive(head, origin)?;
         story.client = Some(arrival.client());
         story.host = arrival.host().to_owned();
@@ -136,6 +138,7 @@ impl Proxy {
         if announced_length(&head.headers).is_some_and(|length| length > route.body_max) {
             return Err(Refusal::BodyTooLarge);
         }
+        story.phase(phase::AUTHENTICATE);
         let known = self.identify(live, routed, head, conn, story).await?;
         story.caller = known.caller().cloned();
         if let Some(caller) = known.caller()
@@ -144,11 +147,14 @@ impl Proxy {
             let told = live.logins.touch(caller.method(), head);
             story.told = story.told.take().or(told);
         }
+        story.phase(phase::AUTHORIZE);
         let known = known.permit(&live.snapshot)?;
         let terms = known.terms();
+        story.phase(phase::LIMIT);
         let mut open = Vec::new();
         let decision = self.decide(live, &known, story, &mut open).await;
         if let Some(decision) = &decision {
+            story.note_limits(terms, decision);
             let plan = story.caller.as_ref().and_then(Identity::plan);
             let mut fields = limit_fields(
                 terms,
@@ -349,6 +355,7 @@ impl Proxy {
         story: &mut Story,
         busy: &Busy,
     ) -> Result<Forwarded, Refusal> {
+        story.phase(phase::FORWARD);
         let Admitted {
             route,
             target,
@@ -491,6 +498,7 @@ impl ServeRequest for Proxy {
             bytes_out: 0,
             took: Duration::ZERO,
             upstream: None,
+            trace: None,
         });
     }
 }

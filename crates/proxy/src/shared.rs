@@ -16,7 +16,7 @@ use tidegate_telemetry::metrics::{LimitMetrics, PoolMetrics, RouteMetrics};
 use tidegate_tokens::{Signatures, Signer, Tokens};
 
 use crate::patience::Queue;
-use crate::{KeyLookup, OwnWord, Relays};
+use crate::{KeyLookup, OwnWord, Relays, TraceSettings, Traces};
 
 /// A generation's tables, with the counters that belong to them.
 #[derive(Debug)]
@@ -33,6 +33,8 @@ pub struct Live {
     pub logins: Logins,
     /// Signs what services are told of callers.
     pub signer: Option<Arc<Signer>>,
+    /// How traces are kept, if they are.
+    pub traces: Option<Arc<TraceSettings>>,
     /// Counters of routes, by their place.
     pub(crate) routes: Vec<RouteCounters>,
     /// Counters of limits, by their place.
@@ -71,6 +73,7 @@ impl Live {
         signer: Option<Arc<Signer>>,
         metrics: &Metrics,
         store: Option<Arc<Store>>,
+        traces: Option<Arc<TraceSettings>>,
     ) -> Self {
         let counters = |route: &tidegate_pipeline::Route| RouteCounters {
             route: metrics.route(&route.name),
@@ -92,6 +95,7 @@ impl Live {
             askers,
             logins,
             signer,
+            traces,
         }
     }
 }
@@ -116,6 +120,8 @@ pub struct Shared {
     pub dns: Dns,
     /// The way to nodes of other regions, if requests are passed on to them.
     pub relays: Option<Arc<Relays>>,
+    /// Who takes traces.
+    pub traces: Traces,
     /// All counters.
     pub metrics: Arc<Metrics>,
     /// The clocks.

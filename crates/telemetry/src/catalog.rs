@@ -175,7 +175,8 @@ const DOCUMENT_HEAD: &str = "\
 Written by `cargo run -p tidegate-telemetry --example metrics`, from `src/catalog/all.rs`; a test compares the two.
 
 `GET /metrics` on the admin door answers in OpenMetrics, in Prometheus's text, or in its protobuf with native histograms, as the
-scraper's `Accept` asks. Exemplars of latencies carry the trace that a request says it belongs to (`traceparent`), if it is sampled. A
+scraper's `Accept` asks. Exemplars of latencies carry a trace that is kept: with `traces` one of the
+gateway's own, else the one that a request says it belongs to (`traceparent`), if it is sampled. A
 histogram counts as one series here; in texts it is one line a bound, a sum and a count.
 
 Names that are beyond the bound of their label are counted together under `_other`, and `tidegate_series_overflowed_total` tells of it.

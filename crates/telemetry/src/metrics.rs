@@ -8,6 +8,7 @@ mod named;
 mod pool;
 mod relay;
 mod route;
+mod trace;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +20,7 @@ pub use limit::{LimitCells, LimitMetrics};
 pub use pool::{Counted, PoolCells, PoolFailure, PoolMetrics};
 pub use relay::{RelayMetrics, RelaySent, RelayTaken};
 pub use route::{RouteCells, RouteMetrics};
+pub use trace::{SpansDropped, TraceMetrics};
 
 use crate::catalog;
 use crate::cells::{Cell, PerCore};
@@ -45,6 +47,8 @@ pub struct Metrics {
     /// The Redis of limits.
     pub store: StoreMetrics,
     logs: Named<LogMetrics>,
+    /// Traces.
+    pub traces: Arc<TraceMetrics>,
     /// Changes of membership and of what is announced.
     pub cluster: ClusterMetrics,
     /// Configurations loaded and refused.
@@ -96,6 +100,7 @@ impl Metrics {
             keys: KeyMetrics::default(),
             store: StoreMetrics::default(),
             logs: Named::new("log"),
+            traces: Arc::default(),
             cluster: ClusterMetrics::default(),
             reloads: ReloadMetrics::default(),
             loops: (0..=cores).map(|_| Durations::default()).collect(),
@@ -182,6 +187,7 @@ impl Metrics {
         self.cluster.scrape(scrape);
         self.reloads.scrape(scrape);
         self.logs.each(|name, it| it.scrape(scrape, name));
+        self.traces.scrape(scrape);
         self.scrape_self(scrape);
     }
 

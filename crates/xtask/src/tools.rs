@@ -183,6 +183,10 @@ const PYTHON_PACKAGES: [&str; 8] = [
     "PyYAML==6.0.4",
 ];
 
+/// The messages of OpenTelemetry's collectors. `xds-protos` brings an old copy of the same files,
+/// so that they are put in their place after it.
+const PYTHON_PACKAGE_LAST: &str = "opentelemetry-proto==1.45.2";
+
 /// Sees that Python's packages are there, in a folder of their own under `target`. Returns that
 /// folder, which tests find in `TIDEGATE_TEST_VENV`.
 pub(crate) fn ensure_python(root: &Path) -> Result<PathBuf, String> {
@@ -190,7 +194,7 @@ pub(crate) fn ensure_python(root: &Path) -> Result<PathBuf, String> {
     let venv = root.join("target/test-venv");
     // Whichever version is there must be the one that is wanted.
     let mark = venv.join("installed");
-    let wanted = PYTHON_PACKAGES.join(" ");
+    let wanted = format!("{} {PYTHON_PACKAGE_LAST}", PYTHON_PACKAGES.join(" "));
     if std::fs::read_to_string(&mark).is_ok_and(|text| text == wanted) {
         return Ok(venv);
     }
@@ -204,8 +208,13 @@ pub(crate) fn ensure_python(root: &Path) -> Result<PathBuf, String> {
         }
     }
     let pip = venv.join("bin/pip");
-    let mut install = Command::new(pip);
-    if !show(install.args(["install", "--quiet"]).args(PYTHON_PACKAGES))? {
+    let install = || {
+        let mut install = Command::new(&pip);
+        install.args(["install", "--quiet"]);
+        install
+    };
+    let alone = ["--force-reinstall", "--no-deps", PYTHON_PACKAGE_LAST];
+    if !show(install().args(PYTHON_PACKAGES))? || !show(install().args(alone))? {
         return Err(format!("this did not work: pip install {wanted}"));
     }
     std::fs::write(&mark, wanted).map_err(|error| error.to_string())?;

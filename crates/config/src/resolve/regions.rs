@@ -10,6 +10,7 @@ use super::clear::check_clear;
 use super::exposure::check_exposure;
 use super::logs::check_logs;
 use super::names::{DOOR, REGION, UPSTREAM, must_be_known, must_be_name};
+use super::traces::check_traces;
 use super::zone::check_served;
 use crate::auth::AuthenticatorSpec;
 use crate::{
@@ -165,6 +166,9 @@ fn check_region(
     check_anycast(region, source, problems);
     check_served(region, world, source, problems);
     check_logs(region, world, source, problems);
+    if let Some(traces) = &region.traces {
+        check_traces(traces, world, source, problems);
+    }
 }
 
 /// Certificates of clients: settings that do nothing, and a method that no door serves.

@@ -118,7 +118,7 @@ fn full() -> Response {
 }
 
 /// Frames as a body.
-struct Events(Receiver<Bytes>);
+pub(super) struct Events(pub(super) Receiver<Bytes>);
 
 impl hyper::body::Body for Events {
     type Data = Bytes;

@@ -6,6 +6,7 @@ use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use tidegate_cluster::ClusterStatus;
 use tidegate_limit::{Judged, TopBy};
+use tidegate_proxy::WATCHES_MAX;
 use tidegate_telemetry::{Format, Scrape, catalog};
 use tidegate_zone::Outcome;
 
@@ -40,6 +41,7 @@ pub(crate) async fn gather(services: &Services, format: Format) -> Scrape {
     add_judged(&mut scrape, services).await;
     add_tables(&mut scrape, services);
     add_hottest(&mut scrape, services).await;
+    add_traces(&mut scrape, services);
     add_console(&mut scrape, services);
     add_process(&mut scrape, services.started.unix_micros());
     scrape
@@ -144,6 +146,21 @@ async fn add_hottest(scrape: &mut Scrape, services: &Services) {
         scrape.gauge(&catalog::LIMIT_HOTTEST_ASKED, &labels, view.asked_per_s);
         scrape.gauge(&catalog::LIMIT_HOTTEST_TAKEN, &labels, view.full);
     }
+}
+
+/// The way to the collector of traces, and who watches them.
+fn add_traces(scrape: &mut Scrape, services: &Services) {
+    let traces = &services.shared.traces;
+    if let Some((waiting, most)) = traces.queue() {
+        for (state, count) in [("now", waiting), ("max", most)] {
+            scrape.gauge(&catalog::SPAN_QUEUE, &[state], count as f64);
+        }
+    }
+    let (watches, missed) = traces.watches.counts();
+    for (state, count) in [("now", watches), ("max", WATCHES_MAX)] {
+        scrape.gauge(&catalog::TRACE_WATCHES, &[state], count as f64);
+    }
+    scrape.counter(&catalog::TRACE_WATCHES_MISSED, &[], missed);
 }
 
 /// Who listens to the console.

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
 use hyper::client::conn::http1;
-use hyper::{Method, Request, StatusCode};
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
 use tidegate_lab::State;
@@ -67,7 +68,7 @@ impl Answer {
 
 impl Target {
     /// Admin doors to try, in order.
-    fn doors(&self) -> Vec<SocketAddr> {
+    pub(crate) fn doors(&self) -> Vec<SocketAddr> {
         if let Some(addr) = self.admin {
             return vec![addr];
         }
@@ -144,6 +145,24 @@ pub(crate) async fn order(
     ask_at(addr, TIMEOUT, method, path, body, token(data)).await
 }
 
+/// Gives an order whose answer goes on for as long as both sides like.
+pub(crate) async fn stream(
+    addr: SocketAddr,
+    path: &str,
+    body: String,
+    data: &Path,
+) -> Result<Incoming, String> {
+    let answer = send(addr, Method::POST, path, Some(body), token(data));
+    let answer = tokio::time::timeout(TIMEOUT, answer).await;
+    let response = answer.map_err(|_| "no answer in time".to_owned())??;
+    if response.status().is_success() {
+        return Ok(response.into_body());
+    }
+    let answer = whole(response).await?;
+    answer.good()?;
+    Err("the node answered otherwise".to_owned())
+}
+
 async fn ask_at(
     addr: SocketAddr,
     timeout: Duration,
@@ -152,39 +171,44 @@ async fn ask_at(
     body: Option<String>,
     token: Option<String>,
 ) -> Result<Answer, String> {
-    let exchange = async {
-        let stream = TcpStream::connect(addr)
-            .await
-            .map_err(|error| error.to_string())?;
-        let (mut sender, conn) = http1::handshake(TokioIo::new(stream))
-            .await
-            .map_err(|error| error.to_string())?;
-        tokio::spawn(conn);
-        let mut request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header("host", addr.to_string())
-            .header("content-type", "application/json");
-        if let Some(token) = token {
-            request = request.header("authorization", format!("Bearer {token}"));
-        }
-        let request = request
-            .body(Full::<Bytes>::from(body.unwrap_or_default()))
-            .map_err(|error| error.to_string())?;
-        let response = sender
-            .send_request(request)
-            .await
-            .map_err(|error| error.to_string())?;
-        let status = response.status();
-        let body = response
-            .into_body()
-            .collect()
-            .await
-            .map_err(|error| error.to_string())?
-            .to_bytes();
-        Ok(Answer { status, body })
-    };
+    let exchange = async { whole(send(addr, method, path, body, token).await?).await };
     tokio::time::timeout(timeout, exchange)
         .await
         .map_err(|_| "no answer in time".to_owned())?
+}
+
+async fn send(
+    addr: SocketAddr,
+    method: Method,
+    path: &str,
+    body: Option<String>,
+    token: Option<String>,
+) -> Result<Response<Incoming>, String> {
+    let stream = TcpStream::connect(addr)
+        .await
+        .map_err(|error| error.to_string())?;
+    let (mut sender, conn) = http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(|error| error.to_string())?;
+    tokio::spawn(conn);
+    let mut request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header("host", addr.to_string())
+        .header("content-type", "application/json");
+    if let Some(token) = token {
+        request = request.header("authorization", format!("Bearer {token}"));
+    }
+    let request = request
+        .body(Full::<Bytes>::from(body.unwrap_or_default()))
+        .map_err(|error| error.to_string())?;
+    let response = sender.send_request(request).await;
+    response.map_err(|error| error.to_string())
+}
+
+async fn whole(response: Response<Incoming>) -> Result<Answer, String> {
+    let status = response.status();
+    let body = response.into_body().collect().await;
+    let body = body.map_err(|error| error.to_string())?.to_bytes();
+    Ok(Answer { status, body })
 }

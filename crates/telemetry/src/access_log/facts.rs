@@ -66,6 +66,8 @@ pub struct RequestFacts<'r> {
     pub took: Duration,
     /// Until the service's first byte.
     pub upstream: Option<Duration>,
+    /// The trace that it belongs to.
+    pub trace: Option<u128>,
 }
 
 impl RequestFacts<'_> {
@@ -77,7 +79,7 @@ impl RequestFacts<'_> {
 }
 
 /// Fields that a log may leave out, in their order.
-pub const FIELDS: [&str; 23] = [
+pub const FIELDS: [&str; 24] = [
     "id",
     "method",
     "host",
@@ -101,6 +103,7 @@ pub const FIELDS: [&str; 23] = [
     "relay",
     "attempts",
     "bytes",
+    "trace_id",
 ];
 
 /// Fields that a log leaves out.

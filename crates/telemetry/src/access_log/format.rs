@@ -63,6 +63,7 @@ fn json(facts: &RequestFacts<'_>, omitted: Omitted, out: &mut Vec<u8>) {
     if let Some(upstream) = facts.upstream {
         let _ok = write!(line, ",\"upstream_us\":{}", upstream.as_micros());
     }
+    line.trace("trace_id", facts.trace);
     line.out.push(b'}');
 }
 
@@ -110,6 +111,7 @@ fn ecs(facts: &RequestFacts<'_>, omitted: Omitted, out: &mut Vec<u8>) {
             ",\"http.request.body.bytes\":{received},\"http.response.body.bytes\":{sent}"
         );
     }
+    line.trace("trace.id", facts.trace);
     line.out.push(b'}');
 }
 
@@ -236,6 +238,12 @@ impl Line<'_> {
         if self.begin(field, "", name, value) {
             self.escaped(value);
             self.out.push(b'"');
+        }
+    }
+
+    fn trace(&mut self, name: &str, trace: Option<u128>) {
+        if let Some(trace) = trace.filter(|_| !self.omitted.has("trace_id")) {
+            let _ok = write!(self, ",\"{name}\":\"{trace:032x}\"");
         }
     }
 

@@ -36,6 +36,7 @@ fn facts() -> RequestFacts<'static> {
         bytes_out: 12,
         took: Duration::from_micros(345),
         upstream: None,
+        trace: Some(0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736),
     }
 }
 

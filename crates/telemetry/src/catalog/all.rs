@@ -235,6 +235,23 @@ catalog! {
     LOG_WRITTEN = Counter "tidegate_access_log_written" ["log"];
     /// Requests that a sample left out of a log.
     LOG_SAMPLED_OUT = Counter "tidegate_access_log_sampled_out" ["log"];
+    /// Requests whose traces were kept, by why: the client's word, the share, an error, a slow
+    /// answer, or because somebody watched.
+    TRACES_KEPT = Counter "tidegate_traces_kept" ["reason"];
+    /// Spans that a collector took.
+    SPANS_EXPORTED = Counter "tidegate_spans_exported" [];
+    /// Spans that were dropped: their request had too many, too many requests were kept in a
+    /// second, as many waited as may, the collector did not take them, or took only others of their
+    /// batch.
+    SPANS_DROPPED = Counter "tidegate_spans_dropped" ["reason"];
+    /// Attempts to hand spans to a collector that failed; some are repeated.
+    SPAN_EXPORT_FAILURES = Counter "tidegate_span_export_failures" ["reason"];
+    /// Requests whose traces wait for the collector, and how many may.
+    SPAN_QUEUE = Gauge "tidegate_span_queue" ["state"];
+    /// How many `tidegate trace` watch requests, and how many may.
+    TRACE_WATCHES = Gauge "tidegate_trace_watches" ["state"];
+    /// Traces that whoever watched did not take in time.
+    TRACE_WATCHES_MISSED = Counter "tidegate_trace_watches_missed" [];
     /// Configurations loaded, by result.
     RELOADS = Counter "tidegate_config_reloads" ["result"];
     /// The configuration that is running; always 1, the generation is the label.

@@ -13,6 +13,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("limit", &["model"]),
     ("balance", &["model"]),
     ("steer", &["model"]),
+    ("trace", &["model"]),
     ("cluster", &["model", "limit", "steer"]),
     (
         "pipeline",
@@ -48,6 +49,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "limit",
             "balance",
             "pipeline",
+            "trace",
             "keystore",
             "limitstore",
             "tokens",
@@ -73,6 +75,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "limit",
             "balance",
             "steer",
+            "trace",
             "cluster",
             "pipeline",
             "config",
@@ -101,8 +104,8 @@ const ARROWS: &[(&str, &[&str])] = &[
 
 /// Crates above which nothing with sockets or clocks stands.
 pub(super) const PURE: &[&str] = &[
-    "model", "rule", "route", "identity", "limit", "balance", "steer", "cluster", "pipeline",
-    "config", "sim",
+    "model", "rule", "route", "identity", "limit", "balance", "steer", "trace", "cluster",
+    "pipeline", "config", "sim",
 ];
 
 /// Crates of others that only decide or hold data: pure crates may use them.
