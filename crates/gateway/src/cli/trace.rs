@@ -58,7 +58,7 @@ async fn watch(args: &Args) -> Outcome {
     };
     let wish = serde_json::to_string(&wish).map_err(|error| error.to_string())?;
     let (parts, told) = channel(WAITING_MAX);
-    let mut watching = 0;
+    let mut watching = 0_usize;
     let mut last = String::from("there is no node to ask");
     for addr in args.target.doors() {
         match stream(addr, "/traces", wish.clone(), &args.target.data).await {
@@ -79,7 +79,7 @@ async fn watch(args: &Args) -> Outcome {
         args.time.get().as_secs(),
         args.count
     );
-    let shown = show(args, told).await?;
+    let shown = show(args, watching, told).await?;
     anstream::eprintln!("{shown} traces.");
     Ok(ExitCode::SUCCESS)
 }
@@ -116,7 +116,7 @@ struct Joined {
 }
 
 /// Joins what nodes tell, and shows each trace when it has settled. Returns how many were shown.
-async fn show(args: &Args, mut told: Receiver<TraceDocument>) -> Result<u32, String> {
+async fn show(args: &Args, nodes: usize, mut told: Receiver<TraceDocument>) -> Result<u32, String> {
     let mut joined: BTreeMap<String, Joined> = BTreeMap::new();
     let mut shown = 0;
     let mut over = false;
@@ -130,7 +130,10 @@ async fn show(args: &Args, mut told: Receiver<TraceDocument>) -> Result<u32, Str
         }
         let now = Instant::now();
         let settled = joined.extract_if(.., |_, one| over || now - one.since >= SETTLED);
-        let mut settled: Vec<Joined> = settled.map(|(_, one)| one).collect();
+        // Who calls is not known where a request was relayed to: the node that it came to decides.
+        let wanted = |one: &Joined| nodes == 1 || !one.parts.iter().all(TraceDocument::is_relayed);
+        let settled = settled.map(|(_, one)| one);
+        let mut settled: Vec<Joined> = settled.filter(wanted).collect();
         settled.sort_by_key(|one| one.since);
         for one in settled.into_iter().take((args.count - shown) as usize) {
             print(args, &one.parts)?;

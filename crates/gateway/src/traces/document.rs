@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use tidegate_config::RELAY_DOOR;
 use tidegate_model::NodeId;
 use tidegate_trace::{Kind, Trace, Value};
 
@@ -63,6 +64,15 @@ impl TraceDocument {
             cut: trace.cut,
             spans: trace.spans.iter().map(span).collect(),
         }
+    }
+}
+
+impl TraceDocument {
+    /// Whether another region relayed the request to this node.
+    pub(crate) fn is_relayed(&self) -> bool {
+        let door = self.spans.first();
+        let door = door.and_then(|root| root.attributes.get("tidegate.door"));
+        door.is_some_and(|door| door == RELAY_DOOR)
     }
 }
 
