@@ -140,6 +140,17 @@ fn term(word: &str) -> Result<Term, BadMatch> {
 }
 
 impl Match {
+    /// The expression for records: values of fields may be secrets, and are left out.
+    #[must_use]
+    pub fn redacted(&self) -> String {
+        let words = self.text.split(' ');
+        let words = words.map(|word| match word.split_once('=') {
+            Some((name, _)) if name.starts_with("header.") => format!("{name}=*"),
+            _ => word.to_owned(),
+        });
+        words.collect::<Vec<_>>().join(" ")
+    }
+
     /// Whether the request may be wanted, by what is known at its beginning.
     #[must_use]
     pub fn may(&self, early: &Early<'_>) -> bool {
@@ -261,6 +272,14 @@ mod tests {
             })
         };
         assert!(late(Some("acme")) && late(None) && !late(Some("other")));
+    }
+
+    #[test]
+    fn records_say_no_values_of_fields() {
+        let matches: Match = "path=/a header.x-api-key=secret=1 status>=500"
+            .parse()
+            .unwrap();
+        assert_eq!(matches.redacted(), "path=/a header.x-api-key=* status>=500");
     }
 
     #[test]

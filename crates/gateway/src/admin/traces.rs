@@ -58,7 +58,7 @@ pub(super) async fn watch(State(services): State<Shared>, Json(wish): Json<Wish>
         );
         return problem(StatusCode::BAD_REQUEST, &sentence);
     }
-    let target = audited::Target(format!("{matches} for {} s", time.as_secs()));
+    let target = audited::Target(format!("{} for {} s", matches.redacted(), time.as_secs()));
     let until = services.clock.mono() + time;
     let watches = &services.shared.traces.watches;
     let Some((watch, traces)) = watches.open(matches, until, wish.count) else {

@@ -57,6 +57,19 @@ fn a_line_is_json_whatever_the_path() {
 }
 
 #[test]
+fn a_line_names_its_trace_unless_that_is_left_out() {
+    let trace = "\"4bf92f3577b34da6a3ce929d0e0e4736\"";
+    let json = line(LineFormat::Json, Omitted::NONE);
+    assert!(json.contains(&format!("\"trace_id\":{trace}")), "{json}");
+    let ecs = line(LineFormat::Ecs, Omitted::NONE);
+    assert!(ecs.contains(&format!("\"trace.id\":{trace}")), "{ecs}");
+    let without = Omitted::of(["trace_id"]).unwrap();
+    for format in [LineFormat::Json, LineFormat::Ecs] {
+        assert!(!line(format, without).contains(trace));
+    }
+}
+
+#[test]
 fn ecs_has_the_names_of_its_schema() {
     let text = line(LineFormat::Ecs, Omitted::NONE);
     let value: serde_json::Value = serde_json::from_str(&text).unwrap();
