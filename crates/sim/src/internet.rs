@@ -1,9 +1,10 @@
 //! How clients find a region: anycast, as networks see it.
 //!
-//! Each client network goes to the nearest region of those it sees announced. What it sees is late:
-//! first the router beside the nodes follows, then each network after a time that is drawn from the
-//! plan's distribution. When a network's region goes, a part of them hunts: it tries a farther
-//! region before it finds the nearest. Each change of route breaks the network's sessions.
+//! Each client network goes to the nearest region of those it sees announced; to one that is
+//! announced as the second choice, by a longer path, only if there is no other. What it sees is
+//! late: first the router beside the nodes follows, then each network after a time that is drawn
+//! from the plan's distribution. When a network's region goes, a part of them hunts: it tries a
+//! farther region before it finds the nearest. Each change of route breaks the network's sessions.
 //!
 //! Real networks choose by policy and not by distance, and change their minds without a cause; a
 //! model by distance tells what a change costs, not where one's clients go.
@@ -16,10 +17,25 @@ use tidegate_model::{Mono, Rng, Seed};
 
 use crate::plan::{Convergence, InternetSpec};
 
+/// How a node, or a region, is announced.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Choice {
+    /// Routers take it if they know of nothing else.
+    Second,
+    /// As usual.
+    First,
+}
+
+/// A region's router: the nodes that it knows, in order.
+#[derive(Default)]
+struct Router {
+    first: Vec<usize>,
+    second: Vec<usize>,
+}
+
 pub(crate) struct Internet {
     spec: InternetSpec,
-    /// Nodes that a region's router sends to, in order.
-    routers: Vec<Vec<usize>>,
+    routers: Vec<Router>,
     networks: Vec<Network>,
     rng: Rng,
 }
@@ -32,8 +48,9 @@ struct Network {
     east: f64,
     /// Regions by distance.
     order: Vec<usize>,
-    /// Regions that it sees announced, a bit each.
+    /// Regions that it sees announced, and as the first choice, a bit each.
     sees: u64,
+    sees_first: u64,
     /// By region, the number of the last change that it has followed.
     followed: Vec<u32>,
     /// The region that it tries while it hunts.
@@ -54,7 +71,7 @@ struct Outage {
 pub(crate) struct Following {
     pub(crate) network: usize,
     pub(crate) region: usize,
-    pub(crate) announced: bool,
+    pub(crate) announced: Option<Choice>,
     pub(crate) after: Duration,
     number: u32,
 }
@@ -81,7 +98,7 @@ impl Internet {
         }
         networks.extend(further.iter().map(|place| Network::new(*place, places)));
         Self {
-            routers: vec![Vec::new(); places.len()],
+            routers: places.iter().map(|_| Router::default()).collect(),
             networks,
             rng,
             spec,
@@ -97,21 +114,18 @@ impl Internet {
         self.networks.len()
     }
 
-    /// A region's router follows a node. Returns whether the region comes or goes with that.
-    pub(crate) fn set(&mut self, region: usize, node: usize, announced: bool) -> Option<bool> {
+    /// A region's router follows a node. Returns whether that changed how the region is announced.
+    pub(crate) fn set(&mut self, region: usize, node: usize, announced: Option<Choice>) -> bool {
         let router = &mut self.routers[region];
-        let had = !router.is_empty();
-        match (router.binary_search(&node), announced) {
-            (Err(at), true) => router.insert(at, node),
-            (Ok(at), false) => drop(router.remove(at)),
-            (Ok(_), true) | (Err(_), false) => {}
-        }
-        let has = !router.is_empty();
-        (has != had).then_some(has)
+        let before = router.choice();
+        put(&mut router.first, node, announced == Some(Choice::First));
+        put(&mut router.second, node, announced == Some(Choice::Second));
+        router.choice() != before
     }
 
-    /// When which network will follow that a region has come or gone.
-    pub(crate) fn follow(&mut self, region: usize, announced: bool) -> Vec<Following> {
+    /// When which network will follow a region that is announced otherwise than before.
+    pub(crate) fn follow(&mut self, region: usize) -> Vec<Following> {
+        let announced = self.routers[region].choice();
         let convergence = self.spec.convergence;
         let rng = &mut self.rng;
         let networks = self.networks.iter_mut().enumerate();
@@ -145,12 +159,10 @@ impl Internet {
         if network.followed[region] != number {
             return (0, None);
         }
-        let bit = 1 << region;
-        network.sees = match announced {
-            true => network.sees | bit,
-            false => network.sees & !bit,
-        };
-        let lost = !announced && network.route == Some(region);
+        set_bit(&mut network.sees, region, announced.is_some());
+        let first = announced == Some(Choice::First);
+        set_bit(&mut network.sees_first, region, first);
+        let lost = announced.is_none() && network.route == Some(region);
         let hunts = lost && spec.hunting > 0.0 && self.rng.random_range(0.0..1.0) < spec.hunting;
         let mut until = None;
         if hunts {
@@ -172,13 +184,14 @@ impl Internet {
     pub(crate) fn announced(&self) -> impl Iterator<Item = usize> {
         let regions = self.routers.iter().enumerate();
         regions
-            .filter(|(_, nodes)| !nodes.is_empty())
+            .filter(|(_, router)| router.choice().is_some())
             .map(|(region, _)| region)
     }
 
-    /// How many nodes the router of a region sends to.
+    /// How many nodes the router of a region knows.
     pub(crate) fn width(&self, region: usize) -> usize {
-        self.routers[region].len()
+        let Router { first, second } = &self.routers[region];
+        first.len() + second.len()
     }
 
     /// The region that a network's requests go to now, and the node that they reach.
@@ -188,7 +201,7 @@ impl Internet {
             return (None, None);
         };
         network.turn = network.turn.wrapping_add(1);
-        let nodes = &self.routers[region];
+        let nodes = self.routers[region].nodes();
         let node = match nodes.is_empty() {
             true => None,
             false => Some(nodes[network.turn % nodes.len()]),
@@ -227,6 +240,38 @@ impl Internet {
     }
 }
 
+impl Router {
+    fn choice(&self) -> Option<Choice> {
+        match (self.first.is_empty(), self.second.is_empty()) {
+            (false, _) => Some(Choice::First),
+            (true, false) => Some(Choice::Second),
+            (true, true) => None,
+        }
+    }
+
+    /// Where it sends requests.
+    fn nodes(&self) -> &[usize] {
+        match self.first.is_empty() {
+            true => &self.second,
+            false => &self.first,
+        }
+    }
+}
+
+/// Sees to it that a sorted list has a node, or has not.
+fn put(nodes: &mut Vec<usize>, node: usize, listed: bool) {
+    match (nodes.binary_search(&node), listed) {
+        (Err(at), true) => nodes.insert(at, node),
+        (Ok(at), false) => drop(nodes.remove(at)),
+        (Ok(_), true) | (Err(_), false) => {}
+    }
+}
+
+const fn set_bit(bits: &mut u64, at: usize, set: bool) {
+    let bit = 1 << at;
+    *bits = if set { *bits | bit } else { *bits & !bit };
+}
+
 impl Network {
     fn new(at: Location, places: &[Location]) -> Self {
         // In metres, so that the last digit of a sine decides nothing.
@@ -238,6 +283,7 @@ impl Network {
             place: order[0],
             east: east / 360.0,
             sees: 0,
+            sees_first: 0,
             followed: vec![0; places.len()],
             hunting: None,
             route: None,
@@ -247,10 +293,13 @@ impl Network {
         }
     }
 
-    /// Regions that it sees, from the nearest.
+    /// Regions that it sees, from the nearest; those that are the second choice come last.
     fn seen(&self) -> impl DoubleEndedIterator<Item = usize> {
-        let seen = |region: &&usize| self.sees & (1 << **region) != 0;
-        self.order.iter().filter(seen).copied()
+        let of = |bits: u64| {
+            let order = self.order.iter().copied();
+            order.filter(move |region| bits & (1 << region) != 0)
+        };
+        of(self.sees_first).chain(of(self.sees & !self.sees_first))
     }
 
     /// Chooses a route. Returns whether an old one was given up.
@@ -311,10 +360,9 @@ mod tests {
             ..InternetSpec::default()
         };
         let mut internet = Internet::new(spec, &places, &[], Seed::new(1));
-        let mut change = |region, node, announced| {
-            let changed = internet.set(region, node, announced);
-            assert_eq!(changed, Some(announced));
-            let all = internet.follow(region, announced);
+        let mut change = |region, node, announced: bool| {
+            assert!(internet.set(region, node, announced.then_some(Choice::First)));
+            let all = internet.follow(region);
             let (broken, until) = internet.followed(all[0]);
             (internet.route(0).0, broken, until)
         };
@@ -325,5 +373,26 @@ mod tests {
         assert_eq!((route, broken, until), (Some(2), 100, Some(Duration::ZERO)));
         assert_eq!(internet.hunted(0), 100);
         assert_eq!(internet.route(0), (Some(1), Some(1)));
+    }
+
+    #[test]
+    fn the_second_choice_is_taken_when_there_is_no_first() {
+        let places = [0.0, 10.0].map(|east| Location::new(0.0, east));
+        let mut internet = Internet::new(InternetSpec::default(), &places, &[], Seed::new(1));
+        let mut route = |region, node, choice| {
+            if internet.set(region, node, choice) {
+                let all = internet.follow(region);
+                internet.followed(all[0]);
+            }
+            internet.route(0)
+        };
+        let [first, second] = [Choice::First, Choice::Second].map(Some);
+        assert_eq!(route(0, 0, first), (Some(0), Some(0)));
+        assert_eq!(route(0, 1, second), (Some(0), Some(0)), "beside a first");
+        assert_eq!(route(0, 0, second).0, Some(0), "nobody else");
+        assert_eq!(route(1, 2, first), (Some(1), Some(2)), "far, and the first");
+        assert_eq!(route(0, 1, first), (Some(0), Some(1)));
+        assert_eq!(route(0, 1, None), (Some(1), Some(2)));
+        assert_eq!(route(1, 2, None), (Some(0), Some(0)));
     }
 }

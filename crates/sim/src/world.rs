@@ -27,7 +27,7 @@ use self::watch::Watch;
 use crate::agenda::Agenda;
 use crate::check::{FINDINGS_MAX, Finding, judgement};
 use crate::clients::Stream;
-use crate::internet::{Following, Internet};
+use crate::internet::{Choice, Following, Internet};
 use crate::keys::{Keys, Store};
 use crate::network::{Network, Ways};
 use crate::outcome::Outcome;
@@ -74,7 +74,7 @@ enum Happening {
     Converged {
         region: usize,
         node: usize,
-        announced: bool,
+        announced: Option<Choice>,
     },
     /// A network follows a region.
     Follow(Following),

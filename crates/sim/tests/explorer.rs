@@ -88,7 +88,7 @@ fn what_breaks_is_shrunk_written_and_repeated() {
 fn faults_are_written_as_they_are_read() {
     let plan = read(&world("explore"));
     let outcome = run(
-        &read(&world("explore").replace("run_for: 2m", "run_for: 1s")),
+        &read(&world("explore").replace("run_for: 119s", "run_for: 1s")),
         Seed::new(1),
     );
     for seed in 0..200 {

@@ -13,7 +13,7 @@ use super::subject::subject_entry;
 use super::untold::Due;
 use super::{Audience, Counters, RATE_DECI_MAX, RETELL};
 use crate::subject::LimitIx;
-use crate::{Algorithm, Batch, Count, Group, Scope, SubjectKey, Window, WindowIx};
+use crate::{Algorithm, Batch, Count, Group, Row, Scope, SubjectKey, Window, WindowIx};
 
 /// Clocks of nodes may be apart by so much before rows of the present look implausible.
 const CLOCKS_APART: Duration = Duration::from_secs(1);
@@ -38,6 +38,8 @@ pub struct Absorbed {
 /// What a peer's update says, in our terms.
 struct Heard {
     window: WindowIx,
+    /// The last window that a row can be of, by our clock; none for words about leases.
+    latest: Option<WindowIx>,
     count: Count,
     rate: f64,
     as_of: Mono,
@@ -145,6 +147,7 @@ impl Counters {
             let rate = f64::from(update.rate_deci) / 10.0;
             let heard = Heard {
                 window: group.window,
+                latest: windowed.then(|| current.next()),
                 count,
                 rate,
                 as_of: now.mono - age,
@@ -179,6 +182,10 @@ impl Counters {
         let home = self.actors.region(ME);
         let subject = subject_entry(&mut self.subjects, key, slot, limit, home, now.mono);
         let row = subject.row(actor, &self.actors, now.mono)?;
+        if heard.latest.is_some_and(|latest| row.row.newest() > latest) {
+            // Our clock was ahead, as was the actor's, and has been set back.
+            row.row = Row::default();
+        }
         let (earlier, last_word) = (row.row, row.as_of);
         if let Some(region) = row.region.map(usize::from) {
             self.heard[region] = self.heard[region].max(heard.as_of);

@@ -1,8 +1,8 @@
 //! Subjects that are being asked for, and how soon each is looked at again.
 //!
-//! Near its limit, or while rates are told of it, a subject is looked at each time. Of most subjects
-//! no answer depends on what a node believes to be under way elsewhere: those are calm, and it is
-//! enough to notice now and then that nobody asks for them any more.
+//! Near its limit, or while rates are told of it, a subject is looked at each time. Of most
+//! subjects no answer depends on what a node believes to be under way elsewhere: those are calm,
+//! and it is enough to notice now and then that nobody asks for them any more.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;

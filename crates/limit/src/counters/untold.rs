@@ -64,8 +64,6 @@ impl Own {
         }
     }
 
-    /// What is left of a limit, as far as this node can tell, when others hear of what it says now.
-
     /// What is left of a limit, as far as this node can tell.
     pub(super) fn headroom(
         self,

@@ -1,6 +1,6 @@
 //! The end of a run: what is judged of the whole.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tidegate_identity::Lookup;
@@ -120,14 +120,21 @@ impl World<'_> {
             let known = |(at, node): (usize, &SimNode)| {
                 let now = self.clock_of(at);
                 let alive = node.alive.as_ref().filter(|_| node.frozen.is_none())?;
-                let counts = alive.machine.counters().known(subject, now);
-                let admitted = counts.iter().map(|(_, count)| count.admitted);
-                Some((node.id.clone(), admitted.sum::<u32>()))
+                let counts = alive.machine.counters().known(subject, now).into_iter();
+                let counts = counts.filter(|(_, count)| count.admitted > 0);
+                let counts = counts.map(|(actor, count)| (actor.node, count.admitted));
+                let counts: BTreeMap<NodeId, u32> = counts.collect();
+                Some((node.id.clone(), counts))
             };
             let nodes = self.nodes.iter().enumerate();
-            let all: Vec<(NodeId, u32)> = nodes.filter_map(known).collect();
-            if all.iter().any(|(_, count)| *count != all[0].1) {
-                let seen = format!("key {}: {all:?}", Self::key_name(&self.keys, key));
+            let all: Vec<(NodeId, BTreeMap<NodeId, u32>)> = nodes.filter_map(known).collect();
+            if let Some(other) = all.iter().find(|(_, counts)| *counts != all[0].1) {
+                let name = Self::key_name(&self.keys, key);
+                let (first, other) = (&all[0], other);
+                let seen = format!(
+                    "key {name}: {} knows {:?}, {} knows {:?}",
+                    first.0, first.1, other.0, other.1
+                );
                 self.complain("counts_agree", seen);
             }
         }

@@ -14,6 +14,7 @@ use tidegate_steer::Trouble;
 use super::clock::NodeClock;
 use super::lookup::Waiting;
 use super::{Happening, Illness, World};
+use crate::internet::Choice;
 use crate::plan::Plan;
 
 /// Batches of kept counts on a disk at most; older ones are in newer ones mostly.
@@ -25,10 +26,10 @@ pub(super) struct SimNode {
     /// Counts lives; what was meant for an earlier one is dropped.
     pub(super) life: u64,
     pub(super) alive: Option<Alive>,
-    /// Whether its announcement stands.
-    pub(super) announced: bool,
-    /// What it wants announced, and why not if not.
-    pub(super) wanted: bool,
+    /// The announcement that stands.
+    pub(super) announced: Option<Choice>,
+    /// What it wants announced, and why not as usual.
+    pub(super) wanted: Option<Choice>,
     pub(super) reason: String,
     /// Messages that come while its process stands still.
     pub(super) frozen: Option<Vec<(usize, Bytes, Duration)>>,
@@ -88,8 +89,8 @@ pub(super) fn all(plan: &Plan, regions: &[RegionId], _seed: Seed) -> Vec<SimNode
         id,
         life: 0,
         alive: None,
-        announced: false,
-        wanted: false,
+        announced: None,
+        wanted: None,
         reason: String::new(),
         frozen: None,
         freezes: 0,
@@ -183,10 +184,10 @@ impl World<'_> {
         sim.life += 1;
         sim.alive = None;
         sim.frozen = None;
-        sim.wanted = false;
+        sim.wanted = None;
         "no process".clone_into(&mut sim.reason);
         // Fate sharing: the process takes its announcement with it.
-        self.announce(node, false);
+        self.announce(node, None);
     }
 
     pub(super) fn restart(&mut self, node: usize) {

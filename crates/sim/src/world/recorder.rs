@@ -6,6 +6,7 @@ use std::time::Duration;
 use tidegate_model::Mono;
 
 use super::World;
+use crate::internet::Choice;
 use crate::recording::{
     Event, EventKind, NodeName, NodeStep, Place, Recording, RegionStep, Step, Window,
 };
@@ -144,11 +145,11 @@ impl World<'_> {
             let node = &self.nodes[at];
             let mut now = NodeStep {
                 alive: node.alive.is_some(),
-                announced: node.announced,
+                announced: node.announced.is_some(),
                 generation: node.generation,
                 reason: match node.announced {
-                    true => String::new(),
-                    false => node.reason.clone(),
+                    Some(Choice::First) => String::new(),
+                    Some(Choice::Second) | None => node.reason.clone(),
                 },
                 ..NodeStep::default()
             };
@@ -158,7 +159,7 @@ impl World<'_> {
                     let members = region.nodes.iter().filter(|node| node.alive);
                     now.members += members.count() as u64;
                     let announced =
-                        region.announced == Some(true) || (region.home && node.announced);
+                        region.announced == Some(true) || (region.home && node.announced.is_some());
                     now.believes_announced |= u64::from(announced) << other;
                     let known = &mut heard[node.region][other];
                     *known = match (*known, region.staleness_ms) {

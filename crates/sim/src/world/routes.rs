@@ -7,19 +7,25 @@ use tidegate_model::{Machine, RegionId};
 use tidegate_steer::{Plan, Reason};
 
 use super::{Happening, World};
-use crate::internet::Following;
+use crate::internet::{Choice, Following};
 use crate::recording::EventKind;
 
 impl World<'_> {
     /// A node wants routers to agree with its plan.
     pub(super) fn apply(&mut self, node: usize, plan: &Plan) {
-        self.nodes[node].wanted = plan.announce;
-        self.nodes[node].reason = match plan.announce {
-            true => String::new(),
-            false => reason(&plan.reason).to_owned(),
+        let choice = match plan.reduced {
+            true => Choice::Second,
+            false => Choice::First,
         };
-        let leaves = self.nodes[node].announced && !plan.announce;
-        self.announce(node, plan.announce);
+        let wanted = plan.announce.then_some(choice);
+        self.nodes[node].wanted = wanted;
+        self.nodes[node].reason = match wanted {
+            Some(Choice::First) => String::new(),
+            Some(Choice::Second) => "the second choice".to_owned(),
+            None => reason(&plan.reason).to_owned(),
+        };
+        let leaves = self.nodes[node].announced.is_some() && !plan.announce;
+        self.announce(node, wanted);
         if leaves {
             self.watch_leaving(node, &plan.reason);
         }
@@ -30,12 +36,13 @@ impl World<'_> {
         }
     }
 
-    pub(super) fn announce(&mut self, node: usize, announced: bool) {
+    pub(super) fn announce(&mut self, node: usize, announced: Option<Choice>) {
         if std::mem::replace(&mut self.nodes[node].announced, announced) == announced {
             return;
         }
         let region = self.nodes[node].region;
-        self.note(2, node as u64 * 2 + u64::from(announced));
+        let choice = announced.map_or(0, |choice| 1 + choice as u64);
+        self.note(2, node as u64 * 3 + choice);
         let at = self.now + self.plan.internet.router.get();
         let happening = Happening::Converged {
             region,
@@ -46,9 +53,10 @@ impl World<'_> {
         self.record(EventKind::Route, |world| {
             let sim = &world.nodes[node];
             let what = match (announced, sim.reason.as_str()) {
-                (true, _) => "announced".to_owned(),
-                (false, "") => "withdrawn".to_owned(),
-                (false, why) => format!("withdrawn: {why}"),
+                (Some(Choice::First), _) => "announced".to_owned(),
+                (Some(Choice::Second), _) => "announced as the second choice".to_owned(),
+                (None, "") => "withdrawn".to_owned(),
+                (None, why) => format!("withdrawn: {why}"),
             };
             (sim.id.to_string(), what)
         });
@@ -61,15 +69,15 @@ impl World<'_> {
     }
 
     /// The router beside a node follows; networks will if that changes what the region is.
-    pub(super) fn converged(&mut self, region: usize, node: usize, announced: bool) {
+    pub(super) fn converged(&mut self, region: usize, node: usize, announced: Option<Choice>) {
         // The node has changed its mind meanwhile.
         if self.nodes[node].announced != announced {
             return;
         }
-        let Some(changed) = self.internet.set(region, node, announced) else {
+        if !self.internet.set(region, node, announced) {
             return;
-        };
-        for following in self.internet.follow(region, changed) {
+        }
+        for following in self.internet.follow(region) {
             match following.after.is_zero() {
                 true => self.followed(following),
                 false => self.schedule(self.now + following.after, Happening::Follow(following)),
@@ -109,7 +117,7 @@ impl World<'_> {
         let sim = &mut self.nodes[node];
         if sim.frozen.is_some() && sim.freezes == freezes {
             "frozen".clone_into(&mut sim.reason);
-            self.announce(node, false);
+            self.announce(node, None);
         }
     }
 }
@@ -117,8 +125,7 @@ impl World<'_> {
 const fn reason(reason: &Reason) -> &'static str {
     match reason {
         Reason::Starting => "starting",
-        Reason::Fit | Reason::Returning => "",
-        Reason::Ailing(_) => "the second choice",
+        Reason::Fit | Reason::Returning | Reason::Ailing(_) => "",
         Reason::Unfit(_) => "unfit",
         Reason::Leaving => "leaving",
     }

@@ -32,7 +32,7 @@ pub(super) struct Watch {
 
 impl World<'_> {
     fn anybody_announced(&self) -> bool {
-        self.nodes.iter().any(|node| node.announced)
+        self.nodes.iter().any(|node| node.announced.is_some())
     }
 
     fn settled_world(&self) -> bool {

@@ -122,6 +122,7 @@ const PURE_FRIENDS: &[&str] = &[
     "http",
     "ipnet",
     "jiff",
+    "libm",
     "postcard",
     "rand",
     "rand_pcg",

@@ -155,3 +155,20 @@ fn what_may_be_spent_while_a_region_is_silent_is_the_operators_choice() {
         assert_eq!(verdict.partition, Some(on_partition));
     }
 }
+
+#[test]
+fn what_was_told_while_two_clocks_were_ahead_does_not_shut_out_the_present() {
+    let spec = spec(100, "10s", Scope::Global);
+    let (mut a, mut b) = (node("us/a", 1, &spec), node("us/b", 1, &spec));
+    let ahead = |ms: u64| Now {
+        mono: at(ms).mono,
+        wall: at(ms + 1_300_000).wall,
+    };
+    assert_eq!(a.burst("k", 7, ahead(1_000)), 7);
+    a.tell(&mut b, Audience::Mates, ahead(1_010));
+    assert_eq!(b.admitted("k", ahead(1_020)), 7);
+    // Both clocks are right again.
+    assert_eq!(a.burst("k", 3, at(2_000)), 3);
+    a.tell(&mut b, Audience::Mates, at(2_010));
+    assert_eq!(b.admitted("k", at(2_020)), 3);
+}
