@@ -9,6 +9,7 @@ mod anycast;
 mod auth;
 mod door;
 mod load;
+mod log_batches;
 mod logs;
 mod otlp;
 mod places;
@@ -31,6 +32,7 @@ pub use anycast::{
 pub use auth::{AnonymousSpec, AuthenticatorSpec, BY_KEY, EVERYONE, Methods};
 pub use door::{DoorSpec, DoorTimeouts, RELAY_DOOR, TlsSpec};
 pub use load::{Loaded, LoadedRegion, load, load_node};
+pub use log_batches::{BatchSpec, CloudwatchSpec, DatadogSpec, HttpLogSpec, LokiSpec, ShapeSpec};
 pub use logs::{LogField, LogFileSpec, LogFormatSpec, LogSpec, LogTo, SyslogSpec};
 pub use otlp::{OtlpProtocol, OtlpSpec};
 pub use places::Location;

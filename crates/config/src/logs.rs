@@ -5,16 +5,16 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use serde::Deserialize;
-use tidegate_model::ByteSize;
+use tidegate_model::{ByteSize, Period};
 
-use crate::Spanned;
+use crate::{BatchSpec, CloudwatchSpec, HttpLogSpec, OtlpSpec, Spanned};
 
 /// A destination of the access log.
 #[derive(Clone, PartialEq, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LogSpec {
     /// Where lines go.
-    pub to: LogTo,
+    pub to: Spanned<LogTo>,
     /// How they look.
     #[serde(default)]
     pub format: LogFormatSpec,
@@ -27,6 +27,9 @@ pub struct LogSpec {
     /// Bytes that may wait; beyond them lines are dropped.
     #[serde(default = "queue_max")]
     pub queue_max: ByteSize,
+    /// How lines are sent together, where they are.
+    #[serde(default)]
+    pub batch: Option<Spanned<BatchSpec>>,
 }
 
 /// Where lines go.
@@ -39,6 +42,12 @@ pub enum LogTo {
     File(LogFileSpec),
     /// A server of syslog.
     Syslog(SyslogSpec),
+    /// A server of HTTP that takes many lines at a time.
+    Http(HttpLogSpec),
+    /// CloudWatch Logs of AWS.
+    Cloudwatch(CloudwatchSpec),
+    /// A collector of OpenTelemetry.
+    Otlp(OtlpSpec),
 }
 
 /// A file that lines go to.
@@ -50,6 +59,9 @@ pub struct LogFileSpec {
     /// It is put aside when it is this large; never if left out.
     #[serde(default)]
     pub size_max: Option<ByteSize>,
+    /// And at the first request of each period of this length, counted from midnight UTC.
+    #[serde(default)]
+    pub each: Option<Spanned<Period>>,
     /// So many that were put aside are kept.
     #[serde(default = "keep")]
     pub keep: u32,

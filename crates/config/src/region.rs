@@ -55,6 +55,8 @@ pub struct DrainSpec {
     pub grace: Period,
     /// After that it waits for so long for requests in flight; then it drops them.
     pub timeout: Period,
+    /// At the very end it waits for so long for lines of the access log to be delivered.
+    pub logs: Period,
 }
 
 impl Default for DrainSpec {
@@ -63,6 +65,7 @@ impl Default for DrainSpec {
             settle: Period::from_millis(500),
             grace: Period::from_secs(1),
             timeout: Period::from_secs(30),
+            logs: Period::from_secs(3),
         }
     }
 }

@@ -5,6 +5,7 @@ mod auth;
 mod caller;
 mod clear;
 mod exposure;
+mod log_targets;
 mod logs;
 mod names;
 mod otlp;

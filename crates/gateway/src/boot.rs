@@ -32,6 +32,7 @@ use crate::files::load_region;
 use crate::key_store::{KeyStore, Remote};
 use crate::key_tail;
 use crate::keys::Keys;
+use crate::log_ship::Around as LogsAround;
 use crate::logs::logs;
 use crate::options::Options;
 use crate::place::{Place, listed_nodes, own_region};
@@ -91,15 +92,16 @@ pub(crate) fn start(options: Options) -> Result<Running, String> {
     let vip = control.block_on(open_vip(&place.anycast, place.node.name()))?;
     let zone = control.block_on(serve_zone(&loaded, place.dns))?;
     let metrics = Arc::new(Metrics::new(place.workers, Refusal::LABELS));
-    let access_log = AccessLog::open(
-        logs(
-            &options.access_log,
-            &own_region(&loaded).spec.logs,
-            &place.node,
-        ),
-        &metrics,
-    )
-    .map_err(|error| format!("the access log cannot be opened: {error}"))?;
+    let further = own_region(&loaded).spec.logs.clone();
+    let around = LogsAround {
+        node: &place.node,
+        data: &data,
+        clock,
+        linger: place.drain.logs.get(),
+    };
+    let wanted = control.block_on(logs(&options.access_log, &further, &around))?;
+    let access_log = AccessLog::open(wanted, &metrics)
+        .map_err(|error| format!("the access log cannot be opened: {error}"))?;
     let mut doors: Vec<Vec<Door>> = (0..place.workers).map(|_| Vec::new()).collect();
     for settings in &door_settings {
         let bound = bind(settings, &metrics.door(&settings.name), place.workers)
@@ -160,6 +162,7 @@ pub(crate) fn start(options: Options) -> Result<Running, String> {
     let services = Arc::new(Services {
         node: place.node.clone(),
         access_log: access_log.clone(),
+        logs: Mutex::new(further),
         clock,
         started: clock.now().wall,
         stop: Stop::default(),

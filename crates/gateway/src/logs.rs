@@ -3,9 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use tidegate_config::{LogField, LogFormatSpec, LogSpec, LogTo, Spanned, SyslogSpec};
-use tidegate_model::NodeId;
-use tidegate_telemetry::{Destination, LineFormat, Log, Omitted, Rotation, SyslogTo};
+use tidegate_config::{LogField, LogFileSpec, LogFormatSpec, LogSpec, LogTo, Spanned, SyslogSpec};
+use tidegate_model::ByteSize;
+use tidegate_telemetry::{Destination, LineFormat, Log, Omitted, Rotation, SyslogTo, Wanted};
+
+use crate::log_ship::Around;
+
+/// What a region's file says of them, by name.
+pub(crate) type Logs = BTreeMap<String, Spanned<LogSpec>>;
 
 /// Where the access log goes, as the command line says.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -18,50 +23,67 @@ pub(crate) enum MainLog {
     None,
 }
 
-/// The name of the command line's log in metrics. A log of a file can have it as well; they are
-/// counted together then.
+/// The name of the command line's log in metrics.
 const MAIN: &str = "main";
 
-pub(crate) fn logs(
+/// The destinations of a node that starts.
+///
+/// # Errors
+/// A sentence, if a file that one needs cannot be used.
+pub(crate) async fn logs(
     main: &MainLog,
-    further: &BTreeMap<String, Spanned<LogSpec>>,
-    node: &NodeId,
-) -> Vec<Log> {
+    further: &Logs,
+    around: &Around<'_>,
+) -> Result<Vec<Log>, String> {
     let main = match main {
         MainLog::Stdout => Some(Destination::Stdout),
         MainLog::File(path) => Some(Destination::File(path.clone(), None)),
         MainLog::None => None,
     };
     let main = main.map(|to| Log::new(MAIN.to_owned(), to));
-    let further = further
-        .iter()
-        .map(|(name, spec)| log(name, &spec.value, node));
-    main.into_iter().chain(further).collect()
+    let mut logs: Vec<Log> = main.into_iter().collect();
+    for (name, spec) in further {
+        logs.push(log(name, &spec.value, around).await?);
+    }
+    Ok(logs)
 }
 
-fn log(name: &str, spec: &LogSpec, node: &NodeId) -> Log {
-    let to = match &spec.to {
-        LogTo::Stdout => Destination::Stdout,
-        LogTo::File(file) => {
-            let rotation = file.size_max.map(|size| Rotation {
-                size_max: size.bytes(),
-                keep: file.keep,
-            });
-            Destination::File(file.path.clone(), rotation)
+/// The destinations of a node that has others: those that did not change go on.
+///
+/// # Errors
+/// A sentence, if a file that one needs cannot be used.
+pub(crate) async fn changed(
+    before: &Logs,
+    further: &Logs,
+    around: &Around<'_>,
+) -> Result<Vec<Wanted>, String> {
+    let mut wanted = vec![Wanted::Same(MAIN.to_owned())];
+    for (name, spec) in further {
+        let known = before.get(name).map(|known| &known.value);
+        if known == Some(&spec.value) && !has_files(&spec.value) {
+            wanted.push(Wanted::Same(name.clone()));
+        } else {
+            wanted.push(Wanted::New(log(name, &spec.value, around).await?));
         }
-        LogTo::Syslog(syslog) => {
-            let to = match syslog {
-                SyslogSpec::Udp(addr) => SyslogTo::Udp(*addr),
-                SyslogSpec::Tcp(addr) => SyslogTo::Tcp(*addr),
-                SyslogSpec::Unix(path) => SyslogTo::Unix(path.clone()),
-            };
-            // A slash is allowed there, but programs make file names of it.
-            Destination::Syslog(to, node.to_string().replace('/', "."))
-        }
-    };
+    }
+    Ok(wanted)
+}
+
+/// Whether it depends on files that may have changed: secrets and certificates.
+fn has_files(spec: &LogSpec) -> bool {
+    match &spec.to.value {
+        LogTo::Stdout | LogTo::File(_) | LogTo::Syslog(_) | LogTo::Cloudwatch(_) => false,
+        LogTo::Http(http) => !http.header_files.is_empty() || http.ca_file.is_some(),
+        LogTo::Otlp(otlp) => !otlp.header_files.is_empty() || otlp.ca_file.is_some(),
+    }
+}
+
+async fn log(name: &str, spec: &LogSpec, around: &Around<'_>) -> Result<Log, String> {
+    let to = destination(spec, around).await;
+    let to = to.map_err(|error| format!("the log `{name}` cannot be used: {error}"))?;
     let omitted = Omitted::of(spec.omit.iter().map(|field| LogField::name(*field)));
     let parts = spec.sample.iter();
-    Log {
+    Ok(Log {
         format: match spec.format {
             LogFormatSpec::Json => LineFormat::Json,
             LogFormatSpec::Ecs => LineFormat::Ecs,
@@ -73,7 +95,39 @@ fn log(name: &str, spec: &LogSpec, node: &NodeId) -> Log {
             .collect(),
         queue_max: usize::try_from(spec.queue_max.bytes()).unwrap_or(usize::MAX),
         ..Log::new(name.to_owned(), to)
-    }
+    })
+}
+
+async fn destination(spec: &LogSpec, around: &Around<'_>) -> Result<Destination, String> {
+    let shipper = match &spec.to.value {
+        LogTo::Stdout => return Ok(Destination::Stdout),
+        LogTo::File(file) => return Ok(to_file(file)),
+        LogTo::Syslog(syslog) => return Ok(to_syslog(syslog, around)),
+        LogTo::Http(http) => around.http(spec, http)?,
+        LogTo::Cloudwatch(aws) => around.cloudwatch(spec, aws).await?,
+        LogTo::Otlp(otlp) => around.otlp(spec, otlp)?,
+    };
+    Ok(Destination::Other(Box::new(shipper)))
+}
+
+fn to_file(file: &LogFileSpec) -> Destination {
+    let rotation = Rotation {
+        size_max: file.size_max.map(ByteSize::bytes),
+        each: file.each.as_ref().map(|each| each.value.get()),
+        keep: file.keep,
+    };
+    let rotates = rotation.size_max.is_some() || rotation.each.is_some();
+    Destination::File(file.path.clone(), rotates.then_some(rotation))
+}
+
+fn to_syslog(syslog: &SyslogSpec, around: &Around<'_>) -> Destination {
+    let to = match syslog {
+        SyslogSpec::Udp(addr) => SyslogTo::Udp(*addr),
+        SyslogSpec::Tcp(addr) => SyslogTo::Tcp(*addr),
+        SyslogSpec::Unix(path) => SyslogTo::Unix(path.clone()),
+    };
+    // A slash is allowed there, but programs make file names of it.
+    Destination::Syslog(to, around.node.to_string().replace('/', "."))
 }
 
 #[cfg(test)]

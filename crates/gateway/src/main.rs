@@ -19,6 +19,7 @@ mod key_store;
 mod key_tail;
 mod keys;
 mod limits;
+mod log_ship;
 mod logs;
 mod options;
 mod otlp;

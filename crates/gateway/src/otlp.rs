@@ -1,10 +1,13 @@
 //! Exporters for the collectors that the configuration names.
 
+use std::collections::BTreeMap;
 use std::fs;
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use tidegate_config::{OtlpProtocol, OtlpSpec};
+use tidegate_config::{OtlpProtocol, OtlpSpec, Spanned};
 use tidegate_dns::Dns;
 use tidegate_otlp::{Exporter, Protocol, Retry, Target};
 use tidegate_runtime::Clock;
@@ -26,19 +29,14 @@ pub(crate) fn exporter(
     dns: Dns,
     clock: Clock,
 ) -> Result<Exporter, String> {
-    let ca_file = spec.ca_file.as_deref().map(|path| data.resolve(path));
-    let connector = Connector {
-        dns,
-        clock,
-        tls: trust(ca_file.as_deref())?,
-    };
+    let connector = connector(spec.ca_file.as_deref(), data, dns, clock)?;
     let target = Target {
         url: spec.url.value.parse().map_err(|_| "not a URL")?,
         protocol: match spec.protocol {
             OtlpProtocol::Http => Protocol::Http,
             OtlpProtocol::Grpc => Protocol::Grpc,
         },
-        headers: headers(spec, data)?,
+        headers: headers(&spec.headers, &spec.header_files, data)?,
         timeout: spec.timeout.get(),
     };
     Ok(Exporter::new(connector, target))
@@ -46,14 +44,43 @@ pub(crate) fn exporter(
 
 /// How often it tries.
 pub(crate) fn retry(spec: &OtlpSpec) -> Retry {
+    attempts(spec.attempts_max)
+}
+
+/// So many attempts, with the pauses of all who send telemetry.
+pub(crate) const fn attempts(attempts_max: NonZeroU32) -> Retry {
     Retry {
-        attempts_max: spec.attempts_max.get(),
+        attempts_max: attempts_max.get(),
         pause: PAUSE,
         pause_max: PAUSE_MAX,
     }
 }
 
-fn headers(spec: &OtlpSpec, data: &DataFolder) -> Result<HeaderMap, String> {
+/// What connects, and whom it trusts: who is vouched for in this file of the data folder, or by the
+/// system's certificates.
+///
+/// # Errors
+/// A sentence, if the file cannot be used.
+pub(crate) fn connector(
+    ca_file: Option<&Path>,
+    data: &DataFolder,
+    dns: Dns,
+    clock: Clock,
+) -> Result<Connector, String> {
+    let ca_file = ca_file.map(|path| data.resolve(path));
+    let tls = trust(ca_file.as_deref())?;
+    Ok(Connector { dns, clock, tls })
+}
+
+/// Fields that go with each request, by their values and by files of the data folder.
+///
+/// # Errors
+/// A sentence, if a file cannot be used.
+pub(crate) fn headers(
+    texts: &BTreeMap<String, Spanned<String>>,
+    files: &BTreeMap<String, Spanned<PathBuf>>,
+    data: &DataFolder,
+) -> Result<HeaderMap, String> {
     let mut headers = HeaderMap::new();
     let mut add = |name: &str, value: &str| {
         let name = HeaderName::from_bytes(name.as_bytes()).map_err(|error| error.to_string())?;
@@ -62,10 +89,10 @@ fn headers(spec: &OtlpSpec, data: &DataFolder) -> Result<HeaderMap, String> {
         headers.insert(name, value);
         Ok::<_, String>(())
     };
-    for (name, value) in &spec.headers {
+    for (name, value) in texts {
         add(name, &value.value)?;
     }
-    for (name, file) in &spec.header_files {
+    for (name, file) in files {
         let path = data.resolve(&file.value);
         let unusable =
             |error: &dyn std::fmt::Display| format!("{} cannot be used: {error}", path.display());

@@ -9,11 +9,14 @@ use tidegate_balance::Pool;
 use tidegate_cluster::{ClusterSpec, Event};
 use tidegate_model::{Epoch, Generation};
 use tidegate_proxy::Probes;
+use tidegate_telemetry::Wanted;
 use tidegate_tokens::Around;
 
 use crate::check::{resolve_seeds, seed_names};
 use crate::data::DataFolder;
 use crate::files::load_region;
+use crate::log_ship::Around as LogsAround;
+use crate::logs::{Logs, changed};
 use crate::place::{Place, listed_nodes, own_region};
 use crate::services::Services;
 use crate::store::store;
@@ -73,8 +76,10 @@ async fn try_reload(services: &Arc<Services>) -> Result<Reloaded, String> {
             clients.reload().map_err(|error| error.to_string())?;
         }
     }
-    let running = shared.live.load().store.clone();
     let data = DataFolder::new(services.options.data.clone());
+    let further = own_region(&loaded).spec.logs.clone();
+    let logs = changed_logs(services, &further, &data).await?;
+    let running = shared.live.load().store.clone();
     let handle = tokio::runtime::Handle::current();
     let store = store(&loaded, &data, running, &services.metrics, &handle)?;
     let around = Around {
@@ -96,6 +101,10 @@ async fn try_reload(services: &Arc<Services>) -> Result<Reloaded, String> {
         &services.metrics,
         store,
     )?;
+    // The last step that can fail.
+    let swapped = services.access_log.swap(logs, &services.metrics);
+    swapped.map_err(|error| format!("the access log cannot be opened: {error}"))?;
+    *services.logs.lock().unwrap_or_else(PoisonError::into_inner) = further;
     inherit(&fresh.snapshot.pools, &shared.live.load().snapshot.pools);
     let probes = Probes::start(
         &fresh.snapshot.pools,
@@ -130,6 +139,23 @@ async fn try_reload(services: &Arc<Services>) -> Result<Reloaded, String> {
         generation: loaded.generation,
         needs_restart,
     })
+}
+
+/// The destinations of the access log as they are to be.
+async fn changed_logs(
+    services: &Services,
+    further: &Logs,
+    data: &DataFolder,
+) -> Result<Vec<Wanted>, String> {
+    let before = services.logs.lock();
+    let before = before.unwrap_or_else(PoisonError::into_inner).clone();
+    let around = LogsAround {
+        node: &services.node,
+        data,
+        clock: services.clock,
+        linger: services.drain.logs.get(),
+    };
+    changed(&before, further, &around).await
 }
 
 fn inherit(fresh: &[Arc<Pool>], old: &[Arc<Pool>]) {

@@ -18,6 +18,7 @@ use tidegate_zone::Served;
 use crate::audit::Audit;
 use crate::key_tail::TailState;
 use crate::keys::Keys;
+use crate::logs::Logs;
 use crate::options::Options;
 use crate::topology::Topology;
 use crate::traces::Flush;
@@ -42,6 +43,8 @@ pub(crate) struct Services {
     pub(crate) metrics: Arc<Metrics>,
     /// Its files are opened anew when a node reloads.
     pub(crate) access_log: AccessLog,
+    /// Where it goes besides where the command line says.
+    pub(crate) logs: Mutex<Logs>,
     /// How the routing daemon does.
     pub(crate) anycast: Arc<Condition>,
     /// The device with the anycast addresses: it goes with the process.

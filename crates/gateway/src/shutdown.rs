@@ -92,10 +92,21 @@ pub(crate) fn run_until_stopped(running: Running, lifeline: bool) -> Result<bool
         tokio::time::sleep(Duration::from_millis(50)).await;
         mesh.close().await;
         tasks.shutdown().await;
+        finish_logs(&services).await;
     });
     control.shutdown_timeout(Duration::from_secs(1));
     tracing::info!("Stopped.");
     Ok(well && all_well)
+}
+
+/// Lines that wait are delivered, within a bound.
+async fn finish_logs(services: &Services) {
+    // Whoever still has lines says so first.
+    let bound = services.drain.logs.get() + Duration::from_millis(200);
+    let finished = tokio::time::timeout(bound, services.access_log.finish()).await;
+    if finished.is_err() {
+        tracing::warn!("Some lines of the access log were not delivered.");
+    }
 }
 
 /// systemd hears that the node lives for as long as its control plane runs.

@@ -4,31 +4,43 @@
 //! destination's thread. When that is too slow, down, or refuses, whole buffers are dropped and
 //! their lines counted, and said once a minute: a log never makes a request wait. Credentials and
 //! values of queries are not logged.
+//!
+//! Destinations can be swapped while requests come: each core brings what it has to the old ones
+//! before it takes the new ones, and the old ones end when they have delivered that.
 
 mod facts;
+mod file;
 mod format;
+mod lines;
 mod outlet;
+mod told;
 
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::time::Duration;
+use std::sync::atomic::{
+    AtomicU64,
+    Ordering::{Acquire, Release},
+};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use tidegate_model::Wall;
+use tokio::sync::mpsc::{Sender, channel};
+use tokio::sync::watch;
 
 pub use facts::{FIELDS, Omitted, RequestFacts};
+pub use file::{Reopen, Rotation};
 pub use format::LineFormat;
-pub use outlet::{Outlet, Reopen, Rotation, SyslogTo};
+pub use lines::Lines;
+pub use outlet::{Carrier, SyslogTo};
+pub(crate) use told::Complaints;
+pub use told::{DropReason, Told};
 
 use crate::metrics::{LogMetrics, Metrics};
-use outlet::{FileOutlet, Stdout, Syslog};
+use file::FileOutlet;
+use outlet::{Direct, Outlet, Stdout, Syslog};
 
 /// A core hands its buffer over when it is this full.
 const BUFFER_BYTES: usize = 32 * 1_024;
-/// Between two lines of the node's own log about a destination that does not take lines.
-const COMPLAINS_EACH: Duration = Duration::from_secs(60);
 
 /// Where lines go.
 pub enum Destination {
@@ -39,7 +51,7 @@ pub enum Destination {
     /// A server of syslog; the text is this machine's name there.
     Syslog(SyslogTo, String),
     /// Somewhere that this crate does not know.
-    Other(Box<dyn Outlet>),
+    Other(Box<dyn Carrier>),
 }
 
 /// A log.
@@ -73,52 +85,39 @@ impl Log {
     }
 }
 
+/// A destination of what is to be written from now on.
+pub enum Wanted {
+    /// The one of this name that is there goes on.
+    Same(String),
+    /// A new one.
+    New(Log),
+}
+
 /// The threads that write, and how to reach them.
 #[derive(Clone, Debug)]
 pub struct AccessLog {
-    sinks: Arc<[Sink]>,
+    sinks: Arc<Sinks>,
     reopen: Reopen,
+    /// Each thread that writes holds a receiver of it until it ends.
+    threads: watch::Sender<()>,
+}
+
+/// Where lines go at the moment.
+#[derive(Debug, Default)]
+struct Sinks {
+    /// Grows with each change, so that cores need no lock to see that there was none.
+    change: AtomicU64,
+    now: Mutex<Arc<[Arc<Sink>]>>,
 }
 
 #[derive(Debug)]
 struct Sink {
-    writer: SyncSender<Lines>,
+    name: String,
+    writer: Sender<Lines>,
     format: LineFormat,
     omitted: Omitted,
     sample: BTreeMap<String, f64>,
     metrics: Arc<LogMetrics>,
-}
-
-/// Lines on their way to a destination.
-#[derive(Debug, Default)]
-pub struct Lines {
-    bytes: Vec<u8>,
-    /// Where each line ends, and when its request came.
-    ends: Vec<(u32, Wall)>,
-}
-
-impl Lines {
-    /// All of them, each with its end.
-    #[must_use]
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-
-    /// How many there are.
-    #[must_use]
-    pub const fn count(&self) -> usize {
-        self.ends.len()
-    }
-
-    /// Each line, and when its request came.
-    pub fn each(&self) -> impl Iterator<Item = (&[u8], Wall)> {
-        let mut begin = 0;
-        self.ends.iter().map(move |(end, at)| {
-            let line = &self.bytes[begin..*end as usize];
-            begin = *end as usize;
-            (line, *at)
-        })
-    }
 }
 
 impl AccessLog {
@@ -127,15 +126,39 @@ impl AccessLog {
     /// # Errors
     /// If a file cannot be opened.
     pub fn open(logs: Vec<Log>, metrics: &Metrics) -> io::Result<Self> {
-        let reopen = Reopen::default();
-        let sinks = logs
-            .into_iter()
-            .map(|log| Sink::open(log, &reopen, metrics))
-            .collect::<io::Result<Vec<_>>>()?;
-        Ok(Self {
-            sinks: sinks.into(),
-            reopen,
-        })
+        let log = Self {
+            sinks: Arc::default(),
+            reopen: Reopen::default(),
+            threads: watch::Sender::default(),
+        };
+        log.swap(logs.into_iter().map(Wanted::New).collect(), metrics)?;
+        Ok(log)
+    }
+
+    /// Changes where lines go. Old destinations end when they have what they were sent.
+    ///
+    /// # Errors
+    /// If a file cannot be opened; everything is as it was then.
+    pub fn swap(&self, wanted: Vec<Wanted>, metrics: &Metrics) -> io::Result<()> {
+        let before = self.sinks.get();
+        let mut sinks = Vec::new();
+        for wanted in wanted {
+            match wanted {
+                Wanted::New(log) => sinks.push(Arc::new(self.start(log, metrics)?)),
+                Wanted::Same(name) => {
+                    sinks.extend(before.iter().find(|sink| sink.name == name).cloned());
+                }
+            }
+        }
+        self.sinks.set(sinks.into());
+        Ok(())
+    }
+
+    /// Takes all destinations away, and waits until they have delivered what they were sent.
+    /// Whoever calls it bounds it.
+    pub async fn finish(&self) {
+        self.sinks.set(Arc::default());
+        self.threads.closed().await;
     }
 
     /// Asks for files to be opened anew, since they may have been moved aside.
@@ -146,31 +169,38 @@ impl AccessLog {
     /// A buffer for one core.
     #[must_use]
     pub fn buffer(&self, core: usize) -> LogBuffer {
+        let change = self.sinks.change.load(Acquire);
+        let sinks = self.sinks.get();
         LogBuffer {
-            lines: self.sinks.iter().map(|_| Lines::default()).collect(),
-            sinks: Arc::clone(&self.sinks),
+            lines: sinks.iter().map(|_| Lines::default()).collect(),
+            sinks,
+            from: Arc::clone(&self.sinks),
+            change,
             dice: core as u64,
         }
     }
-}
 
-impl Sink {
-    fn open(log: Log, reopen: &Reopen, metrics: &Metrics) -> io::Result<Self> {
-        let mut outlet: Box<dyn Outlet> = match log.to {
-            Destination::Stdout => Box::new(Stdout),
+    fn start(&self, log: Log, metrics: &Metrics) -> io::Result<Sink> {
+        let carrier: Box<dyn Carrier> = match log.to {
+            Destination::Stdout => direct(Stdout),
             Destination::File(path, rotation) => {
-                Box::new(FileOutlet::open(path, rotation, reopen.clone())?)
+                direct(FileOutlet::open(path, rotation, self.reopen.clone())?)
             }
-            Destination::Syslog(to, host) => Box::new(Syslog::new(to, host)),
-            Destination::Other(outlet) => outlet,
+            Destination::Syslog(to, host) => direct(Syslog::new(to, host)),
+            Destination::Other(carrier) => carrier,
         };
-        let (writer, waiting) = sync_channel((log.queue_max / BUFFER_BYTES).max(1));
-        let counts = metrics.log(&log.name);
-        let (name, metrics) = (log.name, Arc::clone(&counts));
+        let (writer, waiting) = channel((log.queue_max / BUFFER_BYTES).max(1));
+        let metrics = metrics.log(&log.name);
+        let told = Told::new(log.name.clone(), Arc::clone(&metrics));
+        let runs = self.threads.subscribe();
         std::thread::Builder::new()
             .name("access-log".to_owned())
-            .spawn(move || write_all(&name, &waiting, &mut *outlet, &counts))?;
-        Ok(Self {
+            .spawn(move || {
+                carrier.run(waiting, told);
+                drop(runs);
+            })?;
+        Ok(Sink {
+            name: log.name,
             writer,
             format: log.format,
             omitted: log.omitted,
@@ -180,37 +210,29 @@ impl Sink {
     }
 }
 
-/// Writes until nobody can send lines any more.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a thread without a runtime: its time is nobody's argument"
-)]
-fn write_all(name: &str, waiting: &Receiver<Lines>, outlet: &mut dyn Outlet, metrics: &LogMetrics) {
-    let mut complained: Option<std::time::Instant> = None;
-    while let Ok(lines) = waiting.recv() {
-        let count = lines.count() as u64;
-        let Err(error) = outlet.write(&lines) else {
-            metrics.written.add(count);
-            continue;
-        };
-        metrics.failed.add(count);
-        let silent = complained.is_some_and(|at| at.elapsed() < COMPLAINS_EACH);
-        if !silent {
-            complained = Some(std::time::Instant::now());
-            tracing::warn!(
-                log = name,
-                error,
-                "A destination of the access log takes no lines: they are dropped and counted."
-            );
-        }
+fn direct(outlet: impl Outlet + 'static) -> Box<dyn Carrier> {
+    Box::new(Direct(outlet))
+}
+
+impl Sinks {
+    fn get(&self) -> Arc<[Arc<Sink>]> {
+        Arc::clone(&self.now.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn set(&self, sinks: Arc<[Arc<Sink>]>) {
+        *self.now.lock().unwrap_or_else(PoisonError::into_inner) = sinks;
+        self.change.fetch_add(1, Release);
     }
 }
 
 /// One core's buffers.
 #[derive(Debug)]
 pub struct LogBuffer {
-    sinks: Arc<[Sink]>,
+    sinks: Arc<[Arc<Sink>]>,
     lines: Vec<Lines>,
+    from: Arc<Sinks>,
+    /// The change that `sinks` are of, or an earlier one.
+    change: u64,
     dice: u64,
 }
 
@@ -254,10 +276,17 @@ impl LogBuffer {
         kept
     }
 
-    /// Hands over what there is.
+    /// Hands over what there is, and turns to other destinations if they were changed. To be called
+    /// now and then.
     pub fn flush(&mut self) {
         for at in 0..self.lines.len() {
             self.hand_over(at);
+        }
+        let change = self.from.change.load(Acquire);
+        if change != self.change {
+            self.change = change;
+            self.sinks = self.from.get();
+            self.lines = self.sinks.iter().map(|_| Lines::default()).collect();
         }
     }
 
@@ -265,7 +294,10 @@ impl LogBuffer {
         let lines = std::mem::take(&mut self.lines[at]);
         let count = lines.count() as u64;
         if count > 0 && self.sinks[at].writer.try_send(lines).is_err() {
-            self.sinks[at].metrics.queue_full.add(count);
+            self.sinks[at]
+                .metrics
+                .dropped(DropReason::QueueFull)
+                .add(count);
         }
     }
 }

@@ -16,8 +16,8 @@ mod scrape;
 mod wire;
 
 pub use access_log::{
-    AccessLog, Destination, FIELDS, LineFormat, Lines, Log, LogBuffer, Omitted, Outlet, Reopen,
-    RequestFacts, Rotation, SyslogTo,
+    AccessLog, Carrier, Destination, DropReason, FIELDS, LineFormat, Lines, Log, LogBuffer,
+    Omitted, Reopen, RequestFacts, Rotation, SyslogTo, Told, Wanted,
 };
 pub use catalog::Def;
 pub use cells::{Cell, PerCore};

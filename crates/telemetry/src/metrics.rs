@@ -4,6 +4,7 @@ mod control;
 mod door;
 mod labelled;
 mod limit;
+mod log;
 mod named;
 mod pool;
 mod relay;
@@ -17,6 +18,7 @@ pub use control::{ClusterMetrics, KeyMetrics, MeshMetrics, ReloadMetrics, StoreM
 pub use door::{Cut, DoorMetrics};
 pub use labelled::Labelled;
 pub use limit::{LimitCells, LimitMetrics};
+pub use log::LogMetrics;
 pub use pool::{Counted, PoolCells, PoolFailure, PoolMetrics};
 pub use relay::{RelayMetrics, RelaySent, RelayTaken};
 pub use route::{RouteCells, RouteMetrics};
@@ -57,29 +59,6 @@ pub struct Metrics {
     loops: Vec<Durations>,
     /// How long the last scrape took to write, in microseconds.
     scrape_us: Cell,
-}
-
-/// What is counted of a destination of the access log.
-#[derive(Debug, Default)]
-pub struct LogMetrics {
-    /// Lines written.
-    pub written: Cell,
-    /// Lines dropped because as many waited as may.
-    pub queue_full: Cell,
-    /// Lines dropped because the destination did not take them.
-    pub failed: Cell,
-    /// Lines that a sample left out.
-    pub sampled_out: Cell,
-}
-
-impl LogMetrics {
-    fn scrape(&self, scrape: &mut Scrape, name: &str) {
-        scrape.counter(&catalog::LOG_WRITTEN, &[name], self.written.get());
-        for (cell, reason) in [(&self.queue_full, "queue_full"), (&self.failed, "failed")] {
-            scrape.counter(&catalog::LOG_DROPPED, &[name, reason], cell.get());
-        }
-        scrape.counter(&catalog::LOG_SAMPLED_OUT, &[name], self.sampled_out.get());
-    }
 }
 
 impl Metrics {

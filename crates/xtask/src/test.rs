@@ -34,6 +34,7 @@ pub(crate) fn run(root: &Path, args: &Args) -> Result<bool, String> {
             tools::CURL,
             tools::OPENSSL,
             tools::WRK,
+            tools::RSYSLOG,
             tools::PROMETHEUS,
             tools::IP,
             tools::SYSCTL,

@@ -36,6 +36,13 @@ pub(crate) const WRK: Tool = Tool {
     why: "load",
 };
 
+/// A server of syslog.
+pub(crate) const RSYSLOG: Tool = Tool {
+    program: "rsyslogd",
+    package: "rsyslog",
+    why: "takes lines of the access log",
+};
+
 /// A routing daemon.
 pub(crate) const BIRD: Tool = Tool {
     program: "bird",

@@ -2,6 +2,7 @@
 
 use tidegate_model::Diagnostic;
 
+use super::log_targets::check_target;
 use super::names::{Kind, must_be_known, must_be_name};
 use crate::{RegionSpec, Source, WorldSpec};
 
@@ -35,6 +36,7 @@ pub(super) fn check_logs(
             problems
                 .push(problem.hint(format!("keep {LOGS_MAX} and let others collect from them")));
         }
+        check_target(name, &log.value, source, problems);
         for (route, part) in &log.value.sample {
             let known = world.routes.keys().map(String::as_str);
             let who = format!("the log `{name}` samples");
@@ -76,8 +78,29 @@ routes:
     }
 
     #[test]
+    fn the_example_of_deploy_is_good() {
+        let text = include_str!("../../../../deploy/logs/region.yaml");
+        let source = |name: &str, text: &str| Source::new(name.into(), text);
+        let (world, region) = (source("world.yaml", WORLD), source("region.yaml", text));
+        let report = match load_node(world, region) {
+            Ok((_, report)) | Err(report) => report,
+        };
+        assert_eq!(report.render(false), "");
+    }
+
+    #[test]
     fn a_log_that_cannot_be_is_told_why() {
-        assert_eq!(report("more: { to: stdout, sample: { open: 0.1 } }"), "");
+        for good in [
+            "more: { to: stdout, sample: { open: 0.1 } }",
+            "more: { to: { file: { path: log, each: 1h } } }",
+            "more: { to: { http: { url: 'http://h:1', shape: { loki: { labels: { env: prod } } } } } }",
+            "more: { to: { http: { url: 'https://h', shape: { datadog: { tags: { env: prod } } }, \
+             header_files: { dd-api-key: secrets/datadog } } }, batch: { age_max: 5s } }",
+            "more: { to: { cloudwatch: { group: edge, create: true } } }",
+            "more: { to: { otlp: { url: 'http://h:4317', protocol: grpc } }, batch: { lines_max: 9 } }",
+        ] {
+            assert_eq!(report(good), "", "{good}");
+        }
         for (logs, part) in [
             ("main: { to: stdout }", "called `main` already"),
             ("more: { to: stdout, sample: { opn: 0.1 } }", "opn"),
@@ -86,6 +109,43 @@ routes:
                 "not a part of 1",
             ),
             ("more: { to: printer }", "printer"),
+            (
+                "more: { to: stdout, batch: { age_max: 1s } }",
+                "of no effect",
+            ),
+            (
+                "more: { to: { http: { url: 'ftp://h' } } }",
+                "not a URL of HTTP",
+            ),
+            (
+                "more: { to: { http: { url: 'http://h', headers: { 'a b': c } } } }",
+                "not a field of HTTP",
+            ),
+            (
+                "more: { to: { http: { url: 'http://h', shape: json_array } }, format: combined }",
+                "wants JSON",
+            ),
+            (
+                "more: { to: { http: { url: 'http://h', shape: { datadog: {} } } }, batch: { lines_max: 1001 } }",
+                "Datadog takes 1 to 1000 lines",
+            ),
+            (
+                "more: { to: { http: { url: 'http://h', shape: { loki: { labels: { a-b: c } } } } } }",
+                "not a label of Loki",
+            ),
+            (
+                "more: { to: { http: { url: 'http://h', shape: { loki: { labels: { node: c } } } } } }",
+                "put in already",
+            ),
+            (
+                "more: { to: { cloudwatch: { group: g } }, batch: { bytes_max: 2MiB } }",
+                "CloudWatch takes",
+            ),
+            (
+                "more: { to: { otlp: { url: 'http://h:1' } }, format: ecs }",
+                "wants JSON",
+            ),
+            ("more: { to: { otlp: { url: 'h' } } }", "not a URL of HTTP"),
         ] {
             let told = report(logs);
             assert!(

@@ -1,35 +1,44 @@
-//! Where lines go that are written by this crate: standard output, files, syslog.
+//! Where lines go that are written at once: standard output and syslog here, files in a module of
+//! theirs. [`Carrier`] is for destinations that other crates know.
 
-use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::os::unix::net::UnixDatagram;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tidegate_model::Wall;
 
-use super::Lines;
+use tokio::sync::mpsc::Receiver;
 
-/// Takes lines, in a thread of its own. It may be slow; what it refuses is dropped and counted.
-pub trait Outlet: Send {
-    /// Writes lines.
-    ///
-    /// # Errors
-    /// A sentence; none of these lines are tried again.
+use super::Lines;
+use super::told::{DropReason, Told};
+
+/// Brings lines to a destination.
+pub trait Carrier: Send {
+    /// Takes lines until nobody can send any more, and tells what became of each. It has the thread
+    /// for itself and may be slow.
+    fn run(self: Box<Self>, lines: Receiver<Lines>, told: Told);
+}
+
+/// Writes lines at once. What it refuses is dropped and counted.
+pub(super) trait Outlet: Send {
+    /// Writes lines; if that fails, none of them are tried again.
     fn write(&mut self, lines: &Lines) -> Result<(), String>;
 }
 
-/// Told to reopen files, as whoever rotates them asks by a reload.
-#[derive(Clone, Debug, Default)]
-pub struct Reopen(Arc<AtomicU64>);
+/// An outlet that gets all lines.
+pub(super) struct Direct<O>(pub(super) O);
 
-impl Reopen {
-    /// Files are opened anew before the next line.
-    pub fn now(&self) {
-        self.0.fetch_add(1, Relaxed);
+impl<O: Outlet> Carrier for Direct<O> {
+    fn run(mut self: Box<Self>, mut waiting: Receiver<Lines>, mut told: Told) {
+        while let Some(lines) = waiting.blocking_recv() {
+            let count = lines.count() as u64;
+            match self.0.write(&lines) {
+                Ok(()) => told.written(count),
+                Err(error) => told.dropped(count, DropReason::Failed, &error),
+            }
+        }
     }
 }
 
@@ -42,94 +51,6 @@ impl Outlet for Stdout {
         let written = out.write_all(lines.bytes()).and_then(|()| out.flush());
         written.map_err(|error| error.to_string())
     }
-}
-
-/// When a file is full, and how many of them are kept.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Rotation {
-    /// It is put aside when it is this large.
-    pub size_max: u64,
-    /// So many are kept beside it: `log.1` is the youngest.
-    pub keep: u32,
-}
-
-/// A file.
-pub(super) struct FileOutlet {
-    path: PathBuf,
-    rotation: Option<Rotation>,
-    file: File,
-    size: u64,
-    reopen: Reopen,
-    seen: u64,
-}
-
-impl FileOutlet {
-    pub(super) fn open(
-        path: PathBuf,
-        rotation: Option<Rotation>,
-        reopen: Reopen,
-    ) -> io::Result<Self> {
-        let (file, size) = append_to(&path)?;
-        let seen = reopen.0.load(Relaxed);
-        Ok(Self {
-            path,
-            rotation,
-            file,
-            size,
-            reopen,
-            seen,
-        })
-    }
-
-    fn ready(&mut self) -> io::Result<()> {
-        let asked = self.reopen.0.load(Relaxed);
-        let full = self
-            .rotation
-            .filter(|rotation| self.size >= rotation.size_max);
-        if let Some(Rotation { keep, .. }) = full {
-            shift(&self.path, keep)?;
-        }
-        if full.is_some() || asked != self.seen {
-            (self.file, self.size) = append_to(&self.path)?;
-            self.seen = asked;
-        }
-        Ok(())
-    }
-}
-
-impl Outlet for FileOutlet {
-    fn write(&mut self, lines: &Lines) -> Result<(), String> {
-        let written = self
-            .ready()
-            .and_then(|()| self.file.write_all(lines.bytes()));
-        self.size += lines.bytes().len() as u64;
-        written.map_err(|error| format!("{}: {error}", self.path.display()))
-    }
-}
-
-fn append_to(path: &Path) -> io::Result<(File, u64)> {
-    let file = OpenOptions::new().create(true).append(true).open(path)?;
-    let size = file.metadata()?.len();
-    Ok((file, size))
-}
-
-/// Moves `log` to `log.1`, and before it `log.1` to `log.2`; the last goes.
-fn shift(path: &Path, keep: u32) -> io::Result<()> {
-    let numbered = |n: u32| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(format!(".{n}"));
-        PathBuf::from(name)
-    };
-    if keep == 0 {
-        return std::fs::remove_file(path);
-    }
-    for n in (1..keep).rev() {
-        match std::fs::rename(numbered(n), numbered(n + 1)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-    }
-    std::fs::rename(path, numbered(1))
 }
 
 /// How syslog is reached.

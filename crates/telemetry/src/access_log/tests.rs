@@ -2,6 +2,10 @@ use std::io::Read;
 use std::net::{IpAddr, TcpListener, UdpSocket};
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
+use std::time::Duration;
+
+use tidegate_model::Wall;
+use tokio::sync::mpsc::Receiver;
 
 use super::*;
 
@@ -127,7 +131,11 @@ fn log(to: Destination) -> (AccessLog, Metrics) {
 fn settled(metrics: &Metrics, count: u64) -> [u64; 3] {
     let log = metrics.log("main");
     for _ in 0..500 {
-        let told = [log.written.get(), log.failed.get(), log.queue_full.get()];
+        let told = [
+            log.written.get(),
+            log.dropped(DropReason::Failed).get(),
+            log.dropped(DropReason::QueueFull).get(),
+        ];
         if told.iter().sum::<u64>() == count {
             return told;
         }
@@ -162,7 +170,8 @@ fn a_full_file_is_put_aside_and_no_line_is_lost_before_its_time() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("log");
     let rotation = Rotation {
-        size_max: 1,
+        size_max: Some(1),
+        each: None,
         keep: 2,
     };
     let (log, metrics) = log(Destination::File(path.clone(), Some(rotation)));
@@ -256,15 +265,14 @@ fn who_is_down_costs_lines_that_are_counted() {
 
 #[test]
 fn who_is_slow_costs_lines_that_are_counted_and_nobody_waits() {
-    struct Stuck(Receiver<()>);
-    impl Outlet for Stuck {
-        fn write(&mut self, _: &Lines) -> Result<(), String> {
+    struct Stuck(std::sync::mpsc::Receiver<()>);
+    impl Carrier for Stuck {
+        fn run(self: Box<Self>, _lines: Receiver<Lines>, _told: Told) {
             // Until the test is over.
             let _over = self.0.recv();
-            Ok(())
         }
     }
-    let (over, until) = sync_channel(0);
+    let (over, until) = std::sync::mpsc::sync_channel(0);
     let metrics = Metrics::new(1, &["other"]);
     let mut stuck = Log::new(
         "main".to_owned(),
@@ -277,7 +285,92 @@ fn who_is_slow_costs_lines_that_are_counted_and_nobody_waits() {
         buffer.write(&facts());
         buffer.flush();
     }
-    let dropped = metrics.log("main").queue_full.get();
-    assert!((97..=98).contains(&dropped), "{dropped}");
+    let dropped = metrics.log("main").dropped(DropReason::QueueFull).get();
+    assert!(dropped == 98, "{dropped}");
     drop(over);
+}
+
+fn at(secs: u64) -> RequestFacts<'static> {
+    RequestFacts {
+        at: Wall::from_unix_secs(secs),
+        ..facts()
+    }
+}
+
+#[test]
+fn each_hour_has_a_file_of_its_own_wherever_it_began() {
+    const HOUR: u64 = 3_600;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log");
+    let rotation = Rotation {
+        size_max: None,
+        each: Some(Duration::from_secs(HOUR)),
+        keep: 3,
+    };
+    let (log, metrics) = log(Destination::File(path.clone(), Some(rotation)));
+    let mut buffer = log.buffer(0);
+    let begin = 500_000 * HOUR;
+    // Two buffers, and the hour ends in the middle of the first; one request ends late.
+    for secs in [begin - 2, begin - 1, begin, begin - 1, begin + HOUR - 1] {
+        buffer.write(&at(secs));
+    }
+    buffer.flush();
+    buffer.write(&at(begin + 5 * HOUR));
+    buffer.flush();
+    assert_eq!(settled(&metrics, 6), [6, 0, 0]);
+    let counts = ["log", "log.1", "log.2", "log.3"].map(|name| lines_of(&folder.path().join(name)));
+    assert_eq!(counts, [1, 3, 2, 0]);
+}
+
+#[test]
+fn a_file_of_an_earlier_period_is_put_aside_by_the_first_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log");
+    std::fs::write(&path, "old\n").unwrap();
+    let rotation = Rotation {
+        size_max: None,
+        each: Some(Duration::from_secs(86_400)),
+        keep: 1,
+    };
+    let (log, metrics) = log(Destination::File(path.clone(), Some(rotation)));
+    let mut buffer = log.buffer(0);
+    // The year 2100: later than whenever this file was written.
+    buffer.write(&at(4_102_444_800));
+    buffer.flush();
+    assert_eq!(settled(&metrics, 1), [1, 0, 0]);
+    let aside = std::fs::read_to_string(folder.path().join("log.1")).unwrap();
+    assert_eq!((aside.as_str(), lines_of(&path)), ("old\n", 1));
+}
+
+#[test]
+fn destinations_are_swapped_without_a_line_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let file = |name: &str| {
+        let to = Destination::File(path(name), None);
+        Log::new(name.to_owned(), to)
+    };
+    let metrics = Metrics::new(1, &["other"]);
+    let log = AccessLog::open(vec![file("kept"), file("gone")], &metrics).unwrap();
+    let mut buffer = log.buffer(0);
+    buffer.write(&facts());
+    let wanted = vec![Wanted::New(file("fresh")), Wanted::Same("kept".to_owned())];
+    log.swap(wanted, &metrics).unwrap();
+    // This core has not seen it yet.
+    buffer.write(&facts());
+    buffer.flush();
+    buffer.write(&facts());
+    drop(buffer);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    runtime.block_on(log.finish());
+    let counts = ["kept", "gone", "fresh"].map(|name| lines_of(&path(name)));
+    assert_eq!(counts, [3, 2, 1]);
+
+    let nowhere = Log::new(
+        "nowhere".to_owned(),
+        Destination::File(path("no/such/folder"), None),
+    );
+    assert!(log.swap(vec![Wanted::New(nowhere)], &metrics).is_err());
 }

@@ -228,8 +228,8 @@ catalog! {
     /// Whether this machine's clock is off and the node goes by those of most nodes: 1 or 0. Alert
     /// on 1.
     CLOCK_FOLLOWS_PEERS = Gauge "tidegate_clock_follows_peers" [];
-    /// Lines of the access log that were dropped, by destination: as many waited as may, or it did
-    /// not take them.
+    /// Lines of the access log that were dropped, by destination: as many waited as may, it did not
+    /// take them, or the node ended.
     LOG_DROPPED = Counter "tidegate_access_log_dropped" ["log", "reason"];
     /// Lines of the access log written.
     LOG_WRITTEN = Counter "tidegate_access_log_written" ["log"];

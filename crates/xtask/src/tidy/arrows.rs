@@ -41,6 +41,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("ask", &["model", "identity", "runtime", "tokens"]),
     ("otlp", &["tokens"]),
     (
+        "logship",
+        &["model", "runtime", "telemetry", "tokens", "otlp"],
+    ),
+    (
         "proxy",
         &[
             "model",
@@ -90,6 +94,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "tokens",
             "ask",
             "otlp",
+            "logship",
             "proxy",
             "mesh",
             "anycast",
