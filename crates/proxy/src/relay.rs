@@ -101,7 +101,7 @@ impl Errand<'_> {
         let nodes = relays.nodes(region, self.proxy.next_turn());
         for (node, addr) in nodes.into_iter().take(self.pool.spec.attempts_max as usize) {
             story.endpoint = Some(node.to_string().into());
-            let destination = Destination::Node(node, addr);
+            let destination = Destination::Node(Box::new(node), addr);
             match self.at(&destination, request, story).await {
                 Err(Trouble::NotSent(unsent, _)) => request = *unsent,
                 Ok((response, lease)) => {

@@ -43,7 +43,7 @@ pub(crate) enum Destination {
     /// An endpoint of a service.
     Endpoint(EndpointName),
     /// A node of another region, at its relay door.
-    Node(NodeId, SocketAddr),
+    Node(Box<NodeId>, SocketAddr),
 }
 
 struct Idle {
