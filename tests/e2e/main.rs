@@ -32,6 +32,7 @@ mod node;
 mod operator;
 mod redis;
 mod relay;
+mod scrapes;
 mod self_request;
 mod signed;
 mod speakers;
