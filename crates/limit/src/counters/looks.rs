@@ -6,8 +6,11 @@ use super::Counters;
 use super::history::History;
 use super::hot::{Look, Wanted};
 use super::untold::{Due, keeps_back};
-use crate::line::Line;
+use crate::line::{HORIZON, Line};
 use crate::{Algorithm, Presence, SubjectKey};
+
+/// What can be under way between nodes is little if it is less than this part of what is left.
+const UNDER_WAY: f64 = 0.1;
 
 impl Counters {
     /// Looks again at subjects that were asked for lately: rates fall, and peers fall silent. Call
@@ -36,12 +39,14 @@ impl Counters {
         };
         let still = rate > 0.0 || subject.told.rate > 0.0 || held > 0;
         self.tell_due(key, Due::Refresh { held }, now);
-        let line = if self.keep_looking(key, now) == Wanted::Close {
+        let calm = self.keep_looking(key, now) == Wanted::Calm;
+        let line = self.line_of(key);
+        let line = if calm && line.slope == 0.0 {
+            self.note_demand(key, now);
+            line
+        } else {
             self.spill_for_silent(key, now);
             self.redraw(key, now)
-        } else {
-            self.note_demand(key, now);
-            self.line_of(key)
         };
         self.judge(key, line, now);
         if !still && line.slope == 0.0 && !self.holds_leases(key, now) {
@@ -82,8 +87,8 @@ impl Counters {
         }
     }
 
-    /// Whether no answer depends on what is under way between nodes: nobody tells rates of it, and
-    /// everybody is heard. Its line stands until somebody tells something.
+    /// Whether no answer depends on what is under way between nodes: that is little beside what is
+    /// left, and everybody is heard. Its line stands until somebody tells something.
     fn is_calm(&self, key: SubjectKey) -> bool {
         let Some(subject) = self.subjects.get(&key) else {
             return true;
@@ -93,7 +98,10 @@ impl Counters {
             && terms.is_some_and(|terms| terms.burst_share >= 1.0)
             && !subject.rate_matters
             && self.presence.iter().all(|p| *p == Presence::Reachable)
-            && self.table.slot(subject.slot).line().slope == 0.0
+            && {
+                let slope = f64::from(self.table.slot(subject.slot).line().slope);
+                slope * HORIZON.as_secs_f64() <= UNDER_WAY * f64::from(subject.left)
+            }
     }
 
     pub(super) fn is_hot(&self, key: SubjectKey) -> bool {

@@ -52,6 +52,8 @@ pub(super) struct Subject {
     pub(super) rate: Rate,
     /// Whether that matters to others.
     pub(super) rate_matters: bool,
+    /// What was left of the limit at the last look.
+    pub(super) left: u32,
     /// When it is looked at again.
     pub(super) look: Look,
     /// What was admitted here lately, while it is looked at closely.
@@ -221,6 +223,7 @@ pub(super) fn subject_entry(
         limit,
         rate: Rate::new(now),
         rate_matters: false,
+        left: 0,
         look: Look::Idle,
         history: History::default(),
         tallied: (WindowIx::default(), Count::default()),

@@ -216,6 +216,7 @@ impl Counters {
             || flow >= worth_words
                 && in_all >= RATE_MATTERS * f64::from(terms.amount)
                 && is_open(terms, headroom, is_full, window, way);
+        subject.left = headroom;
         subject.rate_matters = matters && (rate > 0.0 || told.rate > 0.0);
         let rate_due = matters && subject.rate.differs(rate, told.rate);
         let count_due = || match own.untold(row, terms, window) {
