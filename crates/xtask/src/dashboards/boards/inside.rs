@@ -435,6 +435,23 @@ pub(super) const NODE: Board = Board {
             ],
         ),
         panel(
+            Lines,
+            "Traces",
+            "ops",
+            THIRD,
+            "Spans that the collector took, and those that were dropped, by reason.",
+            &[
+                (
+                    "sum by (node) (rate(tidegate_spans_exported_total{node=~\"$node\"}[1m]))",
+                    "{{node}} exported",
+                ),
+                (
+                    "sum by (node, reason) (rate(tidegate_spans_dropped_total{node=~\"$node\"}[1m]))",
+                    "{{node}} dropped: {{reason}}",
+                ),
+            ],
+        ),
+        panel(
             Table,
             "Configuration",
             "short",
