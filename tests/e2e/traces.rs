@@ -282,6 +282,27 @@ async fn what_is_kept_goes_to_the_collector_and_services_are_told() {
         .await;
     let metrics = metrics.expect("metrics").body;
     assert!(metrics.contains(&"c".repeat(32)) && !metrics.contains(&"a".repeat(32)));
+
+    // What is kept changes with a reload; where it goes does not.
+    let file = node.regions().join("us-east-1.yaml");
+    let text = std::fs::read_to_string(&file).expect("readable");
+    let text = text
+        .replace("ratio: 0,", "ratio: 1,")
+        .replace("x-key: k", "x-key: l");
+    std::fs::write(&file, text).expect("writable");
+    let reloaded = Client::new(node.admin())
+        .send("POST", "/config/reload", &[], bytes::Bytes::new())
+        .await
+        .expect("an answer");
+    assert_eq!(reloaded.status, 200, "{}", reloaded.body);
+    assert!(
+        reloaded.body.contains("where traces go"),
+        "{}",
+        reloaded.body
+    );
+    let trace = told(&get(&node, "/open/x", &[]).await);
+    let spans = collector.has(&trace, |spans| !spans.is_empty()).await;
+    assert_eq!(spans[0]["key"], "k");
 }
 
 #[tokio::test(flavor = "multi_thread")]
