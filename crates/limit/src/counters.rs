@@ -19,6 +19,7 @@ mod inspect;
 mod judged;
 mod looks;
 mod packer;
+mod rare;
 mod rate;
 mod subject;
 mod untold;

@@ -21,6 +21,8 @@ pub(crate) struct Keys {
     made: u32,
     /// When each revoked key was revoked, and where.
     revoked: BTreeMap<u32, (Mono, usize)>,
+    /// What stores answered: the same for all nodes.
+    records: BTreeMap<u32, Arc<KeyRecord>>,
 }
 
 /// The store of one region.
@@ -48,6 +50,7 @@ impl Keys {
             subjects: Vec::new(),
             made,
             revoked: BTreeMap::new(),
+            records: BTreeMap::new(),
         }
     }
 
@@ -101,7 +104,7 @@ impl Keys {
 
     /// What the store of a region answers.
     pub(crate) fn stored(
-        &self,
+        &mut self,
         key: u32,
         region: usize,
         spec: &KeysPlan,
@@ -114,8 +117,11 @@ impl Keys {
             *whence == region || now.since(*at) >= spec.replication.get()
         };
         let revoked = self.revoked.get(&key).is_some_and(knows);
-        let record = KeyRecord::new(kid(key), [0; 32], "consumer", 0);
-        Some((Arc::new(record), revoked))
+        let record = self.records.entry(key).or_insert_with(|| {
+            let record = KeyRecord::new(kid(key), [0; 32], "consumer", 0);
+            Arc::new(record)
+        });
+        Some((Arc::clone(record), revoked))
     }
 }
 

@@ -11,6 +11,7 @@ use super::demand::Demand;
 use super::escrow::Rights;
 use super::history::History;
 use super::hot::Look;
+use super::rare::Rare;
 use super::rate::Rate;
 use crate::subject::LimitIx;
 use crate::table::Registered;
@@ -18,6 +19,8 @@ use crate::{Algorithm, Count, Row, SubjectKey, WindowIx};
 
 /// Actors whose counts of one subject are kept at most; beyond it a row is dropped and counted.
 const ROWS_MAX: usize = 512;
+/// Memory is taken for one row after the other up to so many.
+const FEW: usize = 4;
 
 #[expect(
     clippy::disallowed_types,
@@ -68,9 +71,9 @@ pub(super) struct Subject {
     /// The last window that was compared with what is allowed.
     pub(super) judged: WindowIx,
     /// Of a bucket: what silent regions were taken to have spent of it.
-    pub(super) assumed: Assumed,
+    pub(super) assumed: Rare<Assumed>,
     /// Of a strict limit: rights that came and went.
-    pub(super) rights: Rights,
+    pub(super) rights: Rare<Rights>,
 }
 
 #[derive(Debug)]
@@ -134,6 +137,10 @@ impl Subject {
             return None;
         }
         let at = found.unwrap_or_else(|| {
+            // Most subjects are asked for on few nodes.
+            if self.rows.len() < FEW {
+                self.rows.reserve_exact(1);
+            }
             self.rows
                 .push(ActorRow::new(actor, actors.region(actor), now));
             self.rows.len() - 1
@@ -231,7 +238,7 @@ pub(super) fn subject_entry(
         told: OwnWord::default(),
         demand: Demand::default(),
         judged: WindowIx::default(),
-        assumed: Assumed::default(),
-        rights: Rights::default(),
+        assumed: Rare::default(),
+        rights: Rare::default(),
     })
 }
