@@ -157,7 +157,11 @@ impl Tally {
 
     /// The window of a key is over.
     fn close(&mut self, key: u32) {
-        let Current { window, demand, .. } = self.current[key as usize];
+        let Current {
+            window,
+            demand,
+            told,
+        } = self.current[key as usize];
         self.current[key as usize] = Current {
             window,
             ..Current::default()
@@ -170,10 +174,10 @@ impl Tally {
             known.offered += demand.offered;
             known.admitted += demand.admitted;
         }
-        self.judge(key, window, demand);
+        self.judge(key, window, demand, told);
     }
 
-    fn judge(&mut self, key: u32, window: WindowIx, demand: Demand) {
+    fn judge(&mut self, key: u32, window: WindowIx, demand: Demand, told: bool) {
         let limit = self.judgement.limit;
         if limit == 0 || !self.judgement.windows.contains(&window.0) {
             return;
@@ -182,6 +186,9 @@ impl Tally {
         self.worst = (self.worst.0.max(over), self.worst.1.max(under));
         if demand.offered <= limit {
             self.false_refusals += demand.offered - demand.admitted;
+        }
+        if !told && self.judgement.over_max.is_some_and(|max| over > max) {
+            self.complain("over_max", key, window, demand, None);
         }
         if self.judgement.under_max.is_some_and(|max| under > max) {
             self.complain("under_max", key, window, demand, None);
