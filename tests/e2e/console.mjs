@@ -30,6 +30,8 @@ const order = async (button, secret, settled) => {
   await page.locator("#confirm").waitFor({ state: "visible" });
   const focus = await page.evaluate(() => document.activeElement?.id);
   if (focus === "c-token") await page.keyboard.type(secret);
+  // What became of an earlier order is not what becomes of this one.
+  await page.evaluate(() => document.getElementById("order").replaceChildren());
   await page.keyboard.press("Enter");
   await page.waitForFunction((words) => words.some((word) => document.getElementById("order").textContent.includes(word)), settled);
   return { tabs, focus, said: await text("#order") };

