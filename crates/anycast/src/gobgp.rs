@@ -5,7 +5,6 @@
 //! whoever added it; what it learned from neighbours is not touched.
 
 mod api;
-mod connection;
 mod path;
 
 use std::net::IpAddr;
@@ -13,6 +12,8 @@ use std::time::Duration;
 
 use http::Uri;
 use http::uri::PathAndQuery;
+use tidegate_grpc::Connection;
+use tokio::net::TcpStream;
 use tonic::client::Grpc;
 use tonic::{Code, Request, Status};
 use tonic_prost::ProstCodec;
@@ -22,7 +23,6 @@ use api::{
     AddPathRequest, DeletePathRequest, ListPathRequest, ListPathResponse, ListPeerRequest,
     ListPeerResponse, Nothing, Path, TableLookupPrefix,
 };
-use connection::Connection;
 use path::{OurPrefix, carries, path};
 
 /// Until GoBGP has answered.
@@ -252,7 +252,9 @@ impl GoBgp {
     /// A connection of its own for each question: on loopback it costs nothing, and a GoBGP that
     /// was started anew is no special case.
     async fn client(&self) -> Result<Grpc<Connection>, GoBgpError> {
-        let connection = Connection::open(&self.api).await;
+        let stream = TcpStream::connect(&self.api).await;
+        let stream = stream.map_err(|_| self.absent())?;
+        let connection = Connection::over(stream).await;
         let connection = connection.map_err(|_| self.absent())?;
         let mut client = Grpc::with_origin(connection, self.origin.clone());
         client.ready().await.map_err(|_| self.absent())?;

@@ -5,21 +5,13 @@
 
 mod messages;
 
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::uri::PathAndQuery;
-use http::{
-    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
-};
-use hyper::body::Incoming;
-use hyper::client::conn::http2::{self, SendRequest};
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
+use tidegate_grpc::{Connection, Kept};
 use tidegate_tokens::Connector;
-use tokio::sync::Mutex;
-use tonic::body::Body;
 use tonic::client::Grpc;
 use tonic_prost::ProstCodec;
 
@@ -28,8 +20,6 @@ use messages as m;
 const CHECK: PathAndQuery = PathAndQuery::from_static("/envoy.service.auth.v3.Authorization/Check");
 /// Fields of an answer that are looked at.
 const FIELDS_MAX: usize = 64;
-/// The head and trailers of an answer together, in bytes.
-const HEAD_MAX: u32 = 16 * 1_024;
 
 /// What is asked.
 #[derive(Debug)]
@@ -49,46 +39,17 @@ pub(crate) struct Checker {
     uri: Uri,
     message_max: usize,
     timeout: Duration,
-    connection: Mutex<Option<Connection>>,
-}
-
-/// A connection, as tonic wants to see it.
-#[derive(Clone)]
-struct Connection(SendRequest<Body>);
-
-type Answering = dyn Future<Output = hyper::Result<Response<Incoming>>> + Send;
-
-impl tower_service::Service<Request<Body>> for Connection {
-    type Response = Response<Incoming>;
-    type Error = hyper::Error;
-    type Future = Pin<Box<Answering>>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<hyper::Result<()>> {
-        self.0.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        Box::pin(self.0.send_request(request))
-    }
+    kept: Kept,
 }
 
 impl Checker {
-    pub(crate) fn new(
-        mut by: Connector,
-        uri: Uri,
-        message_max: usize,
-        timeout: Duration,
-    ) -> Arc<Self> {
-        // Servers of gRPC over TLS insist on hearing which protocol is spoken.
-        let mut tls = (*by.tls).clone();
-        tls.alpn_protocols = vec![b"h2".to_vec()];
-        by.tls = Arc::new(tls);
+    pub(crate) fn new(by: Connector, uri: Uri, message_max: usize, timeout: Duration) -> Arc<Self> {
         Arc::new(Self {
-            by,
+            by: by.for_http2(),
             uri,
             message_max,
             timeout,
-            connection: Mutex::default(),
+            kept: Kept::default(),
         })
     }
 
@@ -104,37 +65,14 @@ impl Checker {
     /// A connection that was kept may have been closed meanwhile; then a fresh one is tried. What
     /// is asked changes nothing, so it may be asked twice.
     async fn try_ask(&self, request: m::CheckRequest) -> Result<m::CheckResponse, String> {
-        if let Some(kept) = self.kept().await {
+        if let Some(kept) = self.kept.open().await {
             match self.check(kept.clone(), request.clone()).await {
-                Err(_) if kept.0.is_closed() => {}
+                Err(_) if kept.is_closed() => {}
                 answer => return answer,
             }
         }
-        let fresh = self.connected().await?;
+        let fresh = self.kept.connected(self.by.connect(&self.uri)).await?;
         self.check(fresh, request).await
-    }
-
-    async fn kept(&self) -> Option<Connection> {
-        let kept = self.connection.lock().await.clone();
-        kept.filter(|kept| !kept.0.is_closed())
-    }
-
-    /// The connection, which is made if there is none: by one for all who need it.
-    async fn connected(&self) -> Result<Connection, String> {
-        let mut kept = self.connection.lock().await;
-        if let Some(known) = kept.as_ref().filter(|known| !known.0.is_closed()) {
-            return Ok(known.clone());
-        }
-        let stream = self.by.connect(&self.uri).await?;
-        let mut builder = http2::Builder::new(TokioExecutor::new());
-        builder.max_header_list_size(HEAD_MAX);
-        let handshake = builder.handshake(TokioIo::new(stream)).await;
-        let (sender, conn) = handshake.map_err(|error| error.to_string())?;
-        // It ends when its senders are dropped, or the server closes it.
-        tokio::spawn(conn);
-        let fresh = Connection(sender);
-        *kept = Some(fresh.clone());
-        Ok(fresh)
     }
 
     async fn check(

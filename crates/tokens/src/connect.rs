@@ -30,6 +30,15 @@ pub struct Connector {
 }
 
 impl Connector {
+    /// The same, saying that HTTP/2 is spoken: servers of gRPC over TLS insist on hearing it.
+    #[must_use]
+    pub fn for_http2(mut self) -> Self {
+        let mut tls = (*self.tls).clone();
+        tls.alpn_protocols = vec![b"h2".to_vec()];
+        self.tls = Arc::new(tls);
+        self
+    }
+
     /// Connects to the server of a URL.
     ///
     /// # Errors

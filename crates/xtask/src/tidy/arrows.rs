@@ -38,8 +38,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("dynamo", &["identity", "keystore", "runtime"]),
     ("limitstore", &["model", "limit", "telemetry"]),
     ("tokens", &["model", "identity", "runtime", "dns"]),
-    ("ask", &["model", "identity", "runtime", "tokens"]),
-    ("otlp", &["tokens"]),
+    ("grpc", &[]),
+    ("ask", &["model", "identity", "runtime", "tokens", "grpc"]),
+    ("otlp", &["tokens", "grpc"]),
     (
         "logship",
         &["model", "runtime", "telemetry", "tokens", "otlp"],
@@ -65,7 +66,10 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("mesh", &["model", "cluster", "runtime", "telemetry", "dns"]),
-    ("anycast", &["model", "steer", "runtime", "telemetry"]),
+    (
+        "anycast",
+        &["model", "steer", "runtime", "telemetry", "grpc"],
+    ),
     ("accelerator", &["anycast"]),
     ("zone", &["model"]),
     ("lab", &["model", "config", "anycast"]),
