@@ -53,6 +53,8 @@ pub(crate) struct Replicator {
     told: Vec<RegionPresence>,
     /// Rows collected by the last time that they were weighed, and when that was.
     collected: (u64, Mono),
+    /// Nodes of the whole world that count together.
+    counting: usize,
     /// Bytes a second that a node may send to its region.
     budget: f64,
     /// The border nodes that share the telling of other regions.
@@ -99,6 +101,7 @@ impl Replicator {
             hearing: Hearing::new(spec.node.region.clone(), &spec.regions, now),
             told: Vec::new(),
             collected: (0, now),
+            counting: 0,
             budget: spec.sync.region_budget.bytes() as f64,
             voices: BTreeSet::new(),
             learning: Learning::Waiting {
@@ -211,17 +214,27 @@ impl Replicator {
     /// would cost a good part of the budget: where there is little traffic, everybody knows
     /// everything.
     pub(crate) fn set_counting(&mut self, nodes: usize, now: Mono) {
-        let (collected, since) = self.collected;
-        let secs = now.since(since).as_secs_f64();
-        if secs < WEIGHED_OVER.as_secs_f64() {
-            return;
+        self.counting = nodes;
+        let secs = now.since(self.collected.1).as_secs_f64();
+        if secs >= WEIGHED_OVER.as_secs_f64() {
+            let much = self.weighs() / secs > TELL_ALL * self.budget;
+            self.counters.set_counting(nodes, much);
+            self.collected = (self.counters.collected(), now);
         }
-        let rows = (self.counters.collected() - collected) as f64 / secs;
-        self.collected = (self.counters.collected(), now);
-        // Each row goes to every other node, on the whole from each node as often as to it.
-        let bytes = rows * (nodes.saturating_sub(1) * ROW_BYTES) as f64;
-        self.counters
-            .set_counting(nodes, bytes > TELL_ALL * self.budget);
+    }
+
+    /// A rush is not waited out until the next time that rows are weighed.
+    fn brace_for_rush(&mut self) {
+        if self.weighs() > TELL_ALL * self.budget * WEIGHED_OVER.as_secs_f64() {
+            self.counters.set_counting(self.counting, true);
+        }
+    }
+
+    /// The bytes that it takes to tell all that was collected since rows were weighed last. Each row
+    /// goes to every other node, on the whole from each node as often as to it.
+    fn weighs(&self) -> f64 {
+        let rows = self.counters.collected() - self.collected.0;
+        rows as f64 * (self.counting.saturating_sub(1) * ROW_BYTES) as f64
     }
 
     /// These border nodes of the region are heard: they share the subjects that other regions are
@@ -279,6 +292,7 @@ impl Replicator {
         self.flush_at[audience as usize] = None;
         if audience == Audience::Mates {
             self.counters.collect(now);
+            self.brace_for_rush();
         }
         let peers = peers.of(audience);
         if peers.is_empty() {

@@ -29,6 +29,11 @@ fn at(ms: u64) -> Now {
     }
 }
 
+/// One subject of many.
+const fn many(number: u64) -> SubjectKey {
+    SubjectKey::from_raw(number.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+}
+
 fn seed(i: usize, node: &NodeId) -> Seed {
     Seed {
         node: node.clone(),
@@ -38,9 +43,13 @@ fn seed(i: usize, node: &NodeId) -> Seed {
 
 impl World {
     fn new(names: &[&str]) -> Self {
+        Self::of(names, 10)
+    }
+
+    fn of(names: &[&str], amount: u32) -> Self {
         let spec = LimitSpec {
             algorithm: Algorithm::Fixed,
-            ..LimitSpec::new(NonZeroU32::new(10).unwrap(), "1m".parse().unwrap())
+            ..LimitSpec::new(NonZeroU32::new(amount).unwrap(), "1m".parse().unwrap())
         };
         let mut world = Self {
             nodes: Vec::new(),
@@ -136,6 +145,31 @@ impl World {
         asks.filter(|admitted| *admitted).count()
     }
 
+    /// Asks a node once for each of `n` subjects.
+    fn rush(&mut self, node: usize, n: u64) {
+        let (machine, table, ix) = &mut self.nodes[node];
+        for key in 1..=n {
+            let ask = Ask {
+                limit: &self.limit,
+                ix: *ix,
+                subject: many(key),
+                amount: self.limit.amount,
+                cost: 1,
+            };
+            let decision = table.decide(at(self.ms), &[ask]);
+            assert!(decision.admitted, "{key} {decision:?}");
+        }
+        machine.handle(at(self.ms), Event::Dirty);
+    }
+
+    /// What a node knows to be admitted of those subjects.
+    fn known(&self, node: usize, n: u64) -> u32 {
+        let counters = self.nodes[node].0.counters();
+        let keys = (1..=n).map(many);
+        let counts = keys.flat_map(|key| counters.known(key, at(self.ms)));
+        counts.map(|(_, count)| count.admitted).sum()
+    }
+
     fn reset(&mut self, node: usize) {
         let now = at(self.ms);
         let window = self.limit.windows.longest();
@@ -174,6 +208,25 @@ fn a_reset_in_one_region_holds_in_all_and_on_nodes_that_come_later() {
     let left = world.nodes.iter();
     let left = left.map(|(node, ..)| (node.resets(), node.ledger.len()));
     assert_eq!(left.collect::<Vec<_>>(), [(0, 0); 3], "forgotten by all");
+}
+
+#[test]
+fn a_rush_is_kept_back_before_rows_are_weighed_again_and_told_when_it_is_over() {
+    let names: Vec<String> = (0..10).map(|i| format!("us/n{i}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut world = World::of(&names, 100_000);
+    world.run(6_000);
+    world.rush(0, 600);
+    world.run(100);
+    assert_eq!(world.known(1, 600), 600, "nobody could know that it comes");
+    for _ in 0..3 {
+        world.rush(0, 600);
+        world.run(40);
+    }
+    world.run(100);
+    assert_eq!(world.known(1, 600), 600, "it changes nobody's answer");
+    world.run(3_000);
+    assert_eq!(world.known(1, 600), 4 * 600);
 }
 
 #[test]
