@@ -8,6 +8,7 @@ use serde::Deserialize;
 use tidegate_model::{ByteSize, Period};
 
 use crate::Spanned;
+use crate::otlp::{attempts_max, timeout};
 
 /// How lines are sent together.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
@@ -138,12 +139,4 @@ pub struct CloudwatchSpec {
 
 const fn yes() -> bool {
     true
-}
-
-const fn timeout() -> Period {
-    Period::from_secs(5)
-}
-
-const fn attempts_max() -> NonZeroU32 {
-    NonZeroU32::new(5).expect("five is not zero")
 }

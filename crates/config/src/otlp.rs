@@ -46,10 +46,10 @@ pub enum OtlpProtocol {
     Grpc,
 }
 
-const fn timeout() -> Period {
+pub(crate) const fn timeout() -> Period {
     Period::from_secs(5)
 }
 
-const fn attempts_max() -> NonZeroU32 {
+pub(crate) const fn attempts_max() -> NonZeroU32 {
     NonZeroU32::new(5).expect("five is not zero")
 }

@@ -210,19 +210,16 @@ impl UnderWay {
 
 /// Sends a batch, and again while that may help.
 async fn deliver(to: Arc<To>, batch: Batch, retry: Retry) -> Result<Taken, Failure> {
-    let mut pause = retry.pause;
-    let mut attempts = 1;
+    let mut attempts = retry.first();
     loop {
         let failure = match to.send(&batch).await {
             Ok(taken) => return Ok(taken),
             Err(failure) => failure,
         };
-        if !failure.passing || attempts >= retry.attempts_max {
+        let passing = failure.passing.then_some(failure.after);
+        let Some(wait) = passing.and_then(|after| attempts.next_after(after)) else {
             return Err(failure);
-        }
-        let wait = failure.after.unwrap_or_default().max(pause);
-        tokio::time::sleep(wait.min(retry.pause_max)).await;
-        pause = pause.saturating_mul(2);
-        attempts += 1;
+        };
+        tokio::time::sleep(wait).await;
     }
 }

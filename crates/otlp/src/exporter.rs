@@ -8,7 +8,7 @@ use std::time::Duration;
 use ::http::{HeaderMap, Uri};
 use tidegate_tokens::Connector;
 
-use crate::{Accepted, Export, Failure};
+use crate::{Accepted, Export, Failure, Retry};
 use grpc::Grpc;
 use http::Http;
 
@@ -35,17 +35,6 @@ pub enum Protocol {
     Http,
     /// gRPC.
     Grpc,
-}
-
-/// How often something is sent that may be taken later.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Retry {
-    /// Attempts in all; at least one.
-    pub attempts_max: u32,
-    /// The wait after the first. Each further one is twice as long.
-    pub pause: Duration,
-    /// No wait is longer, whatever the collector says.
-    pub pause_max: Duration,
 }
 
 /// Sends requests to one collector, over one connection that is kept.
@@ -109,21 +98,18 @@ impl Exporter {
         retry: Retry,
         mut failed: impl FnMut(&Failure),
     ) -> Result<Accepted, Failure> {
-        let mut pause = retry.pause;
-        let mut attempts = 1;
+        let mut attempts = retry.first();
         loop {
             let failure = match self.send(request).await {
                 Ok(accepted) => return Ok(accepted),
                 Err(failure) => failure,
             };
             failed(&failure);
-            if !failure.passing || attempts >= retry.attempts_max {
+            let passing = failure.passing.then_some(failure.after);
+            let Some(wait) = passing.and_then(|after| attempts.next_after(after)) else {
                 return Err(failure);
-            }
-            let wait = failure.after.unwrap_or_default().max(pause);
-            tokio::time::sleep(wait.min(retry.pause_max)).await;
-            pause = pause.saturating_mul(2);
-            attempts += 1;
+            };
+            tokio::time::sleep(wait).await;
         }
     }
 }

@@ -8,8 +8,9 @@
 mod exporter;
 mod failure;
 mod messages;
+mod retry;
 
-pub use exporter::{Exporter, Protocol, Retry, Target};
+pub use exporter::{Exporter, Protocol, Target};
 pub use failure::{Failure, FailureKind};
 pub use messages::{
     Accepted, AnyValue, Export, ExportLogsServiceRequest, ExportLogsServiceResponse,
@@ -17,3 +18,4 @@ pub use messages::{
     LogRecord, PartialSuccess, Resource, ResourceLogs, ResourceSpans, ScopeLogs, ScopeSpans, Span,
     SpanKind, Status, StatusCode, Value,
 };
+pub use retry::{Attempts, Retry};
