@@ -230,8 +230,8 @@ impl Replicator {
         }
     }
 
-    /// The bytes that it takes to tell all that was collected since rows were weighed last. Each row
-    /// goes to every other node, on the whole from each node as often as to it.
+    /// The bytes that it takes to tell all that was collected since rows were weighed last. Each
+    /// row goes to every other node, on the whole from each node as often as to it.
     fn weighs(&self) -> f64 {
         let rows = self.counters.collected() - self.collected.0;
         rows as f64 * (self.counting.saturating_sub(1) * ROW_BYTES) as f64

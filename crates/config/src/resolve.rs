@@ -12,6 +12,8 @@ mod otlp;
 mod regions;
 mod require;
 mod routes;
+#[cfg(test)]
+mod sample;
 mod traces;
 mod world;
 mod zone;

@@ -3,17 +3,13 @@
 use tidegate_model::Diagnostic;
 
 use super::log_targets::check_target;
-use super::names::{Kind, must_be_known, must_be_name};
+use super::names::{ROUTE, must_be_known, must_be_name, must_be_part};
 use crate::{RegionSpec, Source, WorldSpec};
 
 /// Destinations of one node, with the one of the command line: a label has as many values.
 const LOGS_MAX: usize = 8;
 /// What `--access-log` is called in counters.
 const MAIN: &str = "main";
-const ROUTE: Kind = Kind {
-    noun: "route",
-    declared: "under `routes:` in world.yaml",
-};
 
 pub(super) fn check_logs(
     region: &RegionSpec,
@@ -42,50 +38,25 @@ pub(super) fn check_logs(
             let who = format!("the log `{name}` samples");
             let at = part.range.clone();
             must_be_known(&who, route, at, ROUTE, known, source, problems);
-            if !(0.0..=1.0).contains(&part.value) {
-                let message = format!("the log `{name}` cannot keep {} of `{route}`", part.value);
-                let span = source.span(part.range.clone());
-                let problem = Diagnostic::error(message, span, "not a part of 1");
-                problems
-                    .push(problem.hint("write 0.1 for every tenth request; errors are all kept"));
-            }
+            let whole = format!("`{route}` in the log `{name}`");
+            let hint = "write 0.1 for every tenth request; errors are all kept";
+            must_be_part(&whole, part, hint, source, problems);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::{Source, load_node};
-
-    const WORLD: &str = "\
-regions:
-  us-east-1: { location: [38.9, -77.4] }
-upstreams:
-  echo: {}
-routes:
-  open: { path: /open/*, upstream: echo, auth: none }
-";
+    use super::super::sample::{report as report_of, report_with};
 
     fn report(logs: &str) -> String {
-        let region = format!(
-            "region: us-east-1\nnodes:\n  a: {{ mesh: 10.0.0.1:1 }}\ndoors:\n  public: {{ listen: 0.0.0.0:80 }}\n\
-             upstreams:\n  echo: [127.0.0.1:9]\nlogs:\n  {logs}\n"
-        );
-        let source = |name: &str, text: &str| Source::new(name.into(), text);
-        match load_node(source("world.yaml", WORLD), source("region.yaml", &region)) {
-            Ok((_, report)) | Err(report) => report.render(false),
-        }
+        report_with(&format!("logs:\n  {logs}"))
     }
 
     #[test]
     fn the_example_of_deploy_is_good() {
         let text = include_str!("../../../../deploy/logs/region.yaml");
-        let source = |name: &str, text: &str| Source::new(name.into(), text);
-        let (world, region) = (source("world.yaml", WORLD), source("region.yaml", text));
-        let report = match load_node(world, region) {
-            Ok((_, report)) | Err(report) => report,
-        };
-        assert_eq!(report.render(false), "");
+        assert_eq!(report_of(text), "");
     }
 
     #[test]

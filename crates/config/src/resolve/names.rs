@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use tidegate_model::{Diagnostic, RegionId};
 
-use crate::Source;
 use crate::suggest::nearest;
+use crate::{Source, Spanned};
 
 /// What kind of thing a name stands for, and where such things are declared.
 #[derive(Clone, Copy)]
@@ -34,10 +34,31 @@ pub(super) const REGION: Kind = Kind {
     noun: "region",
     declared: "under `regions:` in world.yaml",
 };
+pub(super) const ROUTE: Kind = Kind {
+    noun: "route",
+    declared: "under `routes:` in world.yaml",
+};
 pub(super) const DOOR: Kind = Kind {
     noun: "door",
     declared: "under `doors:` in this file",
 };
+
+/// Complains if `part` is not a part of 1. `whole` says what of it cannot be, as the end of a
+/// sentence.
+pub(super) fn must_be_part(
+    whole: &str,
+    part: &Spanned<f64>,
+    hint: &str,
+    source: &Source,
+    problems: &mut Vec<Diagnostic>,
+) {
+    if !(0.0..=1.0).contains(&part.value) {
+        let message = format!("{} of {whole} cannot be kept", part.value);
+        let span = source.span(part.range.clone());
+        let problem = Diagnostic::error(message, span, "not a part of 1");
+        problems.push(problem.hint(hint.to_owned()));
+    }
+}
 
 /// Complains if `name` is not among `known`. `who` says what refers to it, as the start of a
 /// sentence.

@@ -2,14 +2,9 @@
 
 use tidegate_model::Diagnostic;
 
-use super::names::{Kind, must_be_known};
+use super::names::{ROUTE, must_be_known, must_be_part};
 use super::otlp::check_otlp;
 use crate::{Source, Spanned, TracesSpec, TracesTo, WorldSpec};
-
-const ROUTE: Kind = Kind {
-    noun: "route",
-    declared: "under `routes:` in world.yaml",
-};
 
 pub(super) fn check_traces(
     traces: &Spanned<TracesSpec>,
@@ -21,14 +16,10 @@ pub(super) fn check_traces(
     check_otlp("traces", otlp, source, problems);
     let sample = &traces.value.sample;
     let routes = sample.routes.iter();
-    let routes = routes.map(|(route, part)| (format!("traces of `{route}`"), part));
-    for (what, part) in routes.chain([("traces".to_owned(), &sample.ratio)]) {
-        if !(0.0..=1.0).contains(&part.value) {
-            let message = format!("{} of all {what} cannot be kept", part.value);
-            let span = source.span(part.range.clone());
-            let problem = Diagnostic::error(message, span, "not a part of 1");
-            problems.push(problem.hint("write 0.01 for every hundredth trace, 0 for none"));
-        }
+    let routes = routes.map(|(route, part)| (format!("all traces of `{route}`"), part));
+    let hint = "write 0.01 for every hundredth trace, 0 for none";
+    for (whole, part) in routes.chain([("all traces".to_owned(), &sample.ratio)]) {
+        must_be_part(&whole, part, hint, source, problems);
     }
     for (route, part) in &sample.routes {
         let known = world.routes.keys().map(String::as_str);
@@ -39,26 +30,10 @@ pub(super) fn check_traces(
 
 #[cfg(test)]
 mod tests {
-    use crate::{Source, load_node};
-
-    const WORLD: &str = "\
-regions:
-  us-east-1: { location: [38.9, -77.4] }
-upstreams:
-  echo: {}
-routes:
-  open: { path: /open/*, upstream: echo, auth: none }
-";
+    use super::super::sample::report_with;
 
     fn report(traces: &str) -> String {
-        let region = format!(
-            "region: us-east-1\nnodes:\n  a: {{ mesh: 10.0.0.1:1 }}\ndoors:\n  public: {{ listen: 0.0.0.0:80 }}\n\
-             upstreams:\n  echo: [127.0.0.1:9]\ntraces: {traces}\n"
-        );
-        let source = |name: &str, text: &str| Source::new(name.into(), text);
-        match load_node(source("world.yaml", WORLD), source("region.yaml", &region)) {
-            Ok((_, report)) | Err(report) => report.render(false),
-        }
+        report_with(&format!("traces: {traces}"))
     }
 
     #[test]

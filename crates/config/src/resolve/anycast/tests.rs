@@ -1,31 +1,7 @@
-use crate::{Source, load_node};
+use super::super::sample::{report, report_with as check};
 
-const WORLD: &str = "\
-regions:
-  us-east-1: { location: [38.9, -77.4] }
-upstreams:
-  echo: {}
-routes:
-  open: { path: /open/*, upstream: echo, auth: none }
-";
 const GROUP: &str =
     "arn:aws:globalaccelerator::123456789012:accelerator/1/listener/2/endpoint-group/3";
-
-/// The report of a region with two nodes, without colours, or nothing.
-fn check(anycast: &str) -> String {
-    let region = format!(
-        "region: us-east-1\nnodes:\n  a: {{ mesh: 10.0.0.1:1 }}\n  b: {{ mesh: 10.0.0.2:1 }}\n\
-         doors:\n  public: {{ listen: 0.0.0.0:80 }}\nupstreams:\n  echo: [127.0.0.1:9]\n{anycast}\n"
-    );
-    report(&region)
-}
-
-fn report(region: &str) -> String {
-    let source = |name: &str, text: &str| Source::new(name.into(), text);
-    match load_node(source("world.yaml", WORLD), source("region.yaml", region)) {
-        Ok((_, report)) | Err(report) => report.render(false),
-    }
-}
 
 #[test]
 fn an_accelerator_without_what_it_needs_is_told_what() {
