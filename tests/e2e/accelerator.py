@@ -1,27 +1,14 @@
 """What Global Accelerator's API says of one endpoint group, as far as a gateway asks it.
 
-No emulator of this service is known. This one takes its messages from Amazon's own description of the API, which botocore brings along:
-each request is checked against it, and its signature is checked by botocore's own signer. What the accelerator does with weights is not
-played.
+No emulator of this service is known. What the accelerator does with weights is not played.
 
 Takes the group's ARN and its endpoints. Says its port. `GET /` and `PUT /` read and change what it holds.
 """
 
-import json
-import re
 import sys
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-
-import botocore.session
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
-from botocore.validate import ParamValidator
 
 ARN, *ENDPOINTS = sys.argv[1:]
-SERVICE = botocore.session.get_session().get_service_model("globalaccelerator")
-TARGET = SERVICE.metadata["targetPrefix"]
-SIGNER = SigV4Auth(Credentials("test", "test"), "globalaccelerator", "us-west-2")
+ACCELERATOR = Service("globalaccelerator", "us-west-2", "InvalidArgumentException")
 HELD = {
     "weights": {endpoint: 0 for endpoint in ENDPOINTS},
     "health": {endpoint: "HEALTHY" for endpoint in ENDPOINTS},
@@ -29,10 +16,6 @@ HELD = {
     "busy": False,
     "asked": {},
 }
-
-
-class Wrong(Exception):
-    """An error as the API tells it."""
 
 
 def group():
@@ -66,36 +49,7 @@ def update(asked):
     return group()
 
 
-def signature(request, body):
-    stated = request.headers.get("Authorization", "")
-    signed = re.search(r"SignedHeaders=([^,]+)", stated)
-    if signed is None:
-        raise Wrong("MissingAuthenticationTokenException")
-    headers = {name: request.headers[name] for name in signed[1].split(";")}
-    copy = AWSRequest("POST", f"http://{request.headers['Host']}/", headers=headers, data=body)
-    copy.context["timestamp"] = request.headers["X-Amz-Date"]
-    text = SIGNER.string_to_sign(copy, SIGNER.canonical_request(copy))
-    if not stated.endswith("Signature=" + SIGNER.signature(text, copy)):
-        raise Wrong("InvalidSignatureException")
-
-
-class Api(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_):
-        pass
-
-    def body(self):
-        return self.rfile.read(int(self.headers.get("Content-Length", 0)))
-
-    def answer(self, status, value, kind="application/json"):
-        text = json.dumps(value).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text)
-
+class Api(Handler):
     def do_GET(self):
         self.answer(200, HELD)
 
@@ -106,27 +60,17 @@ class Api(BaseHTTPRequestHandler):
         self.answer(200, HELD)
 
     def do_POST(self):
-        body = self.body()
-        kind = "application/x-amz-json-1.1"
         try:
-            prefix, name = self.headers["X-Amz-Target"].split(".")
-            operation = SERVICE.operation_model(name)
-            asked = json.loads(body)
-            report = ParamValidator().validate(asked, operation.input_shape)
-            if prefix != TARGET or report.has_errors():
-                raise Wrong("InvalidArgumentException")
-            signature(self, body)
+            name, asked = ACCELERATOR.operation(self, self.body())
             HELD["asked"][name] = HELD["asked"].get(name, 0) + 1
             if asked["EndpointGroupArn"] != ARN:
                 raise Wrong("EndpointGroupNotFoundException")
             told = {"DescribeEndpointGroup": lambda _: group(), "UpdateEndpointGroup": update}[name](asked)
-            told_wrong = ParamValidator().validate(told, operation.output_shape)
+            told_wrong = ParamValidator().validate(told, ACCELERATOR.model.operation_model(name).output_shape)
             assert not told_wrong.has_errors(), told_wrong.generate_report()
-            self.answer(200, told, kind)
+            self.answer(200, told)
         except Wrong as wrong:
-            self.answer(400, {"__type": str(wrong), "message": "as the test wants it"}, kind)
+            self.answer(400, {"__type": str(wrong), "message": "as the test wants it"})
 
 
-server = ThreadingHTTPServer(("127.0.0.1", 0), Api)
-print(server.server_port, flush=True)
-server.serve_forever()
+serve(Api)

@@ -1,13 +1,10 @@
 //! Announcing through AWS Global Accelerator. Its API is a stand-in that checks each message
 //! against Amazon's description of it, and each signature (`accelerator.py`).
 
-use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use harness::{Behaviour, Client, Node, Service, WorldText, binary, tidegate, venv};
+use harness::{AwsApi, Behaviour, Node, Service, WorldText, binary, tidegate};
 use serde_json::{Value, json};
 
 use crate::WORLD;
@@ -17,38 +14,21 @@ const ARN: &str = "arn:aws:globalaccelerator::123456789012:accelerator/1234abcd-
 /// A group is looked at every ten seconds.
 const PATIENCE: Duration = Duration::from_secs(25);
 
-/// The API. It ends when this is dropped.
-struct Api {
-    port: u16,
-    child: Child,
-}
+/// The API.
+struct Api(AwsApi);
 
 impl Api {
     fn start() -> Self {
-        let mut child = Command::new(venv("python3"))
-            .args(["-c", include_str!("accelerator.py"), ARN, "i-a", "i-b"])
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("python3 starts");
-        let mut said = BufReader::new(child.stdout.take().expect("piped")).lines();
-        let port = said.next().expect("it starts (pip: botocore)");
-        let port = port.expect("text").parse().expect("a port");
-        Self { port, child }
-    }
-
-    async fn ask(&self, method: &str, body: &Value) -> Value {
-        let mut client = Client::new(SocketAddr::from(([127, 0, 0, 1], self.port)));
-        let body = Bytes::from(body.to_string());
-        let answer = client.send(method, "/", &[], body).await.expect("it lives");
-        serde_json::from_str(&answer.body).expect("JSON")
+        let text = include_str!("accelerator.py");
+        Self(AwsApi::start(text, &[ARN, "i-a", "i-b"]))
     }
 
     async fn set(&self, change: Value) {
-        self.ask("PUT", &change).await;
+        self.0.ask("PUT", &change).await;
     }
 
     async fn weight(&self, endpoint: &str) -> u64 {
-        let held = self.ask("GET", &Value::Null).await;
+        let held = self.0.ask("GET", &Value::Null).await;
         held["weights"][endpoint].as_u64().expect("a number")
     }
 
@@ -58,12 +38,6 @@ impl Api {
             assert!(begun.elapsed() < PATIENCE, "never {weight}: {why}");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-    }
-}
-
-impl Drop for Api {
-    fn drop(&mut self) {
-        let _ended = self.child.kill().and_then(|()| self.child.wait());
     }
 }
 
@@ -96,7 +70,7 @@ async fn a_nodes_weight_follows_its_decision_and_its_watchdog_takes_it_away() {
     text.regions[0].more = format!(
         "anycast: {{ global_accelerator: {{ group: \"{ARN}\", endpoints: {{ a: i-a }}, \
          api: \"http://127.0.0.1:{}\" }} }}\n",
-        api.port
+        api.0.addr.port()
     );
     let mut node = Node::start(text, &[]).await;
     api.becomes(128, "it is fit").await;

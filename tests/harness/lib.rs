@@ -3,6 +3,7 @@
 //! Nothing here knows the program's insides. Whatever is started ends with the value that stands
 //! for it, by its number.
 
+mod aws_api;
 mod browser;
 mod client;
 mod config;
@@ -22,6 +23,7 @@ mod tool;
 mod way;
 mod world;
 
+pub use aws_api::AwsApi;
 pub use browser::{Browser, Page};
 pub use client::{Answer, Client, Load, Outcome, Tally, answer_of, raw};
 pub use config::{Ports, RegionText, WorldText};
