@@ -256,12 +256,17 @@ impl Story {
         let kept = by_rule
             .or_else(|| settings.sampling.tail(outcome))
             .or_else(|| (!wanting.is_empty()).then_some(Kept::Demand))?;
+        // In an outage every request would be kept, and most are not: those are not described.
+        let admitted = traces.admits(recorder.len(), settings.per_second_max, now.wall);
+        if !admitted && wanting.is_empty() {
+            return None;
+        }
         self.describe(&mut recorder, status, ended);
         let trace = Arc::new(recorder.finish(head.is_some(), now.mono));
         for watch in &wanting {
             traces.watches.give(watch, &trace);
         }
-        let exported = traces.keep(&trace, kept, settings.per_second_max, now.wall);
+        let exported = admitted && traces.keep(&trace, kept);
         exported.then(|| trace.trace.get())
     }
 

@@ -71,22 +71,24 @@ impl Traces {
         Some((most - collector.capacity(), most))
     }
 
+    /// Whether one more of so many spans may go to the collector in this second, if there is one.
+    pub(crate) fn admits(&self, spans: usize, per_second_max: u32, now: Wall) -> bool {
+        if self.collector.is_none() {
+            return false;
+        }
+        let may = self.may_keep(per_second_max, now);
+        if !may {
+            self.metrics.dropped(SpansDropped::Rate, spans as u64);
+        }
+        may
+    }
+
     /// Hands a trace to the collector. Returns whether it will get there as far as can be said.
-    pub(crate) fn keep(
-        &self,
-        trace: &Arc<Trace>,
-        why: Kept,
-        per_second_max: u32,
-        now: Wall,
-    ) -> bool {
+    pub(crate) fn keep(&self, trace: &Arc<Trace>, why: Kept) -> bool {
         let Some(collector) = &self.collector else {
             return false;
         };
         let spans = trace.spans.len() as u64;
-        if !self.may_keep(per_second_max, now) {
-            self.metrics.dropped(SpansDropped::Rate, spans);
-            return false;
-        }
         self.metrics
             .dropped(SpansDropped::TooMany, trace.cut.into());
         if collector.try_send(Arc::clone(trace)).is_err() {

@@ -153,6 +153,16 @@ impl Recorder {
         recorder
     }
 
+    /// How many spans were written down.
+    #[must_use]
+    #[expect(
+        clippy::len_without_is_empty,
+        reason = "the request itself is always there"
+    )]
+    pub const fn len(&self) -> usize {
+        self.spans.len()
+    }
+
     /// The trace.
     #[must_use]
     pub const fn trace(&self) -> TraceId {
