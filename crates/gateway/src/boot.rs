@@ -25,7 +25,8 @@ use tidegate_tokens::Around;
 use crate::admin;
 use crate::announce::{open_vip, speaker};
 use crate::audit::Audit;
-use crate::check::{HEARTBEAT, check_forever, report_load, reseed, resolve_seeds, seed_names};
+use crate::background;
+use crate::check::{check_forever, reseed, resolve_seeds, seed_names};
 use crate::data::DataFolder;
 use crate::effects::Hands;
 use crate::files::load_region;
@@ -36,13 +37,13 @@ use crate::log_ship::Around as LogsAround;
 use crate::logs::logs;
 use crate::options::Options;
 use crate::place::{Place, listed_nodes, own_region};
-use crate::relays::{follow, peers, relays};
+use crate::relays::{peers, relays};
 use crate::services::Services;
 use crate::tables::{Known, live};
 use crate::topology::Topology;
 use crate::traces::traces;
-use crate::watch::{Watch, watch_forever};
-use crate::zone::{serve_zone, steer_zone};
+use crate::watch::Watch;
+use crate::zone::serve_zone;
 
 /// Threads of the control plane: gossip goes on while one of them scrapes.
 const CONTROL_THREADS: usize = 2;
@@ -247,26 +248,13 @@ pub(crate) fn start(options: Options) -> Result<Running, String> {
             .probes
             .lock()
             .unwrap_or_else(PoisonError::into_inner) = probes;
+        background::start(&services, &mut tasks, &store);
         let interval = loaded.world.steer.check_interval.get();
         tasks.spawn("self-check", check_forever(Arc::clone(&services), interval));
+        tasks.spawn("seeds", reseed(Arc::clone(&services), names));
         if let Some(export) = export {
             tasks.spawn("traces", export.run());
         }
-        tasks.spawn("zone", steer_zone(Arc::clone(&services)));
-        tasks.spawn("loop lag", beat_control(Arc::clone(&services)));
-        tasks.spawn("load", report_load(Arc::clone(&services)));
-        tasks.spawn("watch", watch_forever(Arc::clone(&services)));
-        if services.shared.relays.is_some() {
-            tasks.spawn("relays", follow(Arc::clone(&services)));
-        }
-        if let KeyStore::Dynamo(remote) = &store {
-            let follow = key_tail::follow(Arc::clone(&services), remote.table.clone());
-            tasks.spawn("key stream", follow);
-            let repair = key_tail::repair(Arc::clone(&services), remote.table.clone());
-            tasks.spawn("key log", repair);
-            tasks.spawn("key settling", key_tail::settle(Arc::clone(&services)));
-        }
-        tasks.spawn("seeds", reseed(Arc::clone(&services), names));
         let admin = admin::serve(admin_listener, Arc::clone(&services))
             .map_err(|error| error.to_string())?;
         tasks.spawn("admin", admin);
@@ -419,7 +407,7 @@ fn start_cores(
         let (services, access_log) = (Arc::clone(services), access_log.clone());
         spawn_core(&format!("core-{core}"), move || async move {
             let proxy = Proxy::new(Arc::clone(&services.shared), core, &access_log, seed);
-            tokio::task::spawn_local(beat(Arc::clone(&services), core));
+            tokio::task::spawn_local(background::beat(Arc::clone(&services), core));
             let served = serve_doors(doors, proxy, services.clock, services.stop.watch()).await;
             if let Err(error) = served {
                 tracing::error!(%error, core, "A core cannot serve its doors.");
@@ -432,26 +420,4 @@ fn start_cores(
         .map(start)
         .collect::<Result<_, _>>()
         .map_err(|error| format!("no thread can be started: {error}"))
-}
-
-/// Counts up while the core runs, and measures how late it comes round to it.
-async fn beat(services: Arc<Services>, core: usize) {
-    loop {
-        late_by(&services, core).await;
-        services.heartbeats[core].add(1);
-    }
-}
-
-/// Measures how late the control plane comes round to what is due.
-async fn beat_control(services: Arc<Services>) {
-    loop {
-        late_by(&services, usize::MAX).await;
-    }
-}
-
-async fn late_by(services: &Services, core: usize) {
-    let before = services.clock.mono();
-    tokio::time::sleep(HEARTBEAT).await;
-    let lag = services.clock.mono().since(before + HEARTBEAT);
-    services.metrics.loop_lag(core).record(lag);
 }

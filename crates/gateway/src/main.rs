@@ -6,6 +6,7 @@
 mod admin;
 mod announce;
 mod audit;
+mod background;
 mod boot;
 mod check;
 mod cli;
