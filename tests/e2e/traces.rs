@@ -1,97 +1,21 @@
 //! Traces: what clients say, what services are told, which are kept, and who is told of them: a
 //! collector that is not ours, and `tidegate trace`.
 
+mod collector;
+
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use harness::{
-    Answer, Behaviour, Client, Node, Service, World, WorldText, binary, metric, tidegate, venv,
+    Answer, Behaviour, Client, Node, Service, World, WorldText, binary, metric, tidegate,
 };
 use serde_json::Value;
 
+use collector::{Collector, named, of_region};
+
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const SPAN: &str = "00f067aa0ba902b7";
-
-/// A collector that runs. It ends when this is dropped.
-struct Collector {
-    grpc: String,
-    http: String,
-    spans: Arc<Mutex<Vec<Value>>>,
-    child: Child,
-}
-
-impl Collector {
-    fn start() -> Self {
-        let mut child = Command::new(venv("python3"))
-            .args(["-c", include_str!("otlp.py")])
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("python3 starts");
-        let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
-        let ports = lines
-            .next()
-            .expect("the collector starts (pip: grpcio, opentelemetry-proto)");
-        let ports = ports.expect("text");
-        let (grpc, http) = ports.split_once(' ').expect("two ports");
-        let spans = Arc::new(Mutex::new(Vec::new()));
-        let heard = Arc::clone(&spans);
-        std::thread::spawn(move || {
-            for line in lines.map_while(Result::ok) {
-                let span = serde_json::from_str(&line).expect("JSON");
-                let mut heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
-                heard.push(span);
-            }
-        });
-        Self {
-            grpc: format!("http://127.0.0.1:{grpc}"),
-            http: format!("http://127.0.0.1:{http}"),
-            spans,
-            child,
-        }
-    }
-
-    fn of(&self, trace: &str) -> Vec<Value> {
-        let spans = self.spans.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_trace = spans.iter().filter(|span| span["trace"] == trace);
-        of_trace.cloned().collect()
-    }
-
-    /// Waits until spans of a trace are there.
-    async fn has(&self, trace: &str, good: impl Fn(&[Value]) -> bool) -> Vec<Value> {
-        let deadline = Instant::now() + Duration::from_secs(10);
-        loop {
-            let spans = self.of(trace);
-            if good(&spans) {
-                return spans;
-            }
-            assert!(Instant::now() < deadline, "{trace}: {spans:#?}");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    }
-}
-
-impl Drop for Collector {
-    fn drop(&mut self) {
-        self.child.kill().expect("ours");
-        self.child.wait().expect("ours");
-    }
-}
-
-/// The only span of this name.
-fn named<'s>(spans: &'s [Value], name: &str) -> &'s Value {
-    let mut found = spans.iter().filter(|span| span["name"] == name);
-    let span = found.next().unwrap_or_else(|| panic!("{name}: {spans:#?}"));
-    assert!(found.next().is_none(), "{name} twice: {spans:#?}");
-    span
-}
-
-fn of_region(spans: &[Value], region: &str) -> Vec<Value> {
-    let of = |span: &&Value| span["resource"]["tidegate.region"] == region;
-    spans.iter().filter(of).cloned().collect()
-}
 
 async fn get(node: &Node, path: &str, fields: &[(&str, &str)]) -> Answer {
     let answer = Client::new(node.door()).get(path, fields).await;
