@@ -62,6 +62,19 @@ pub enum Message {
     News(Vec<u8>),
 }
 
+impl Message {
+    /// Whether it is what limits of many nodes cost.
+    pub(crate) const fn is_of_limits(&self) -> bool {
+        matches!(
+            self,
+            Self::Counts(_)
+                | Self::CountsDigest { .. }
+                | Self::CountsRepair { .. }
+                | Self::Rights { .. }
+        )
+    }
+}
+
 /// When a region was last heard.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Heard {

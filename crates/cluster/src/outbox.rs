@@ -1,6 +1,6 @@
 //! What a node wants done, collected until somebody asks.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 
 use bytes::Bytes;
@@ -79,6 +79,8 @@ pub enum Notice {
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     effects: VecDeque<Effect>,
+    /// Bytes of limits' messages that were sent to each region.
+    of_limits: BTreeMap<RegionId, u64>,
 }
 
 impl Outbox {
@@ -103,6 +105,10 @@ impl Outbox {
         for peer in peers {
             let bytes = encoded.get_or_insert_with(|| encode(message)).clone();
             sent += bytes.len();
+            if message.is_of_limits() {
+                let region = self.of_limits.entry(peer.node.region.clone());
+                *region.or_default() += bytes.len() as u64;
+            }
             let reliable = reliable || bytes.len() > DATAGRAM_MAX;
             self.push(Effect::Send {
                 to: peer.node.clone(),
@@ -112,6 +118,11 @@ impl Outbox {
             });
         }
         sent
+    }
+
+    /// Bytes of limits' messages that were sent to a region so far.
+    pub(crate) fn sent_of_limits(&self, region: &RegionId) -> u64 {
+        self.of_limits.get(region).copied().unwrap_or_default()
     }
 
     pub(crate) fn pop(&mut self) -> Option<Effect> {

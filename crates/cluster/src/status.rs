@@ -99,6 +99,9 @@ pub struct RegionStatus {
     pub staleness_ms: Option<u64>,
     /// Whether routing says that it is announced, if it says anything.
     pub announced: Option<bool>,
+    /// Bytes of what limits say that the speaker has sent to nodes there.
+    #[serde(default)]
+    pub limit_bytes_sent: u64,
     /// Its nodes, as far as they were heard of.
     pub nodes: Vec<NodeStatus>,
 }

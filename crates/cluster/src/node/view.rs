@@ -87,6 +87,7 @@ impl Node {
             presence: presence_word(hearing.presence(region, now)).to_owned(),
             staleness_ms: heard.map(|at| now.since(at).as_millis() as u64),
             announced: hearing.announced(region),
+            limit_bytes_sent: self.out.sent_of_limits(region),
             nodes,
         }
     }

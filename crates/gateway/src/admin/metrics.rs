@@ -95,6 +95,8 @@ fn add_cluster(scrape: &mut Scrape, services: &Services, status: &ClusterStatus)
             let (lag, pair) = (ms as f64 / 1_000.0, [name, services.node.region.as_str()]);
             scrape.gauge(&catalog::REPLICATION_LAG_SECONDS, &pair, lag);
         }
+        let pair = [services.node.region.as_str(), name];
+        scrape.counter(&catalog::LIMIT_SYNC_BYTES, &pair, region.limit_bytes_sent);
         if let Some(announced) = region.announced {
             scrape.gauge(&catalog::REGION_ANNOUNCED, &[name], flag(announced));
         }

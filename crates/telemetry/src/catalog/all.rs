@@ -92,6 +92,8 @@ catalog! {
     /// Times that news of counts had to wait longer than usual for the budget of `sync`, by for
     /// whom.
     LIMIT_NEWS_DELAYED = Counter "tidegate_limit_news_delayed" ["to"];
+    /// Bytes of what limits say to nodes of a region: counts, comparisons, repairs, rights.
+    LIMIT_SYNC_BYTES = Counter "tidegate_limit_sync_bytes" ["from", "to"];
     /// Client connections accepted.
     CONNECTIONS = Counter "tidegate_connections" ["door"];
     /// Client connections open.

@@ -2,7 +2,8 @@
 //!
 //! `home` is the region of the node that says something; `region` is the one that it speaks of.
 
-mod inside;
+mod limits;
+mod nodes;
 mod traffic;
 
 /// A dashboard.
@@ -95,10 +96,10 @@ const HOME: &[(&str, &str, &str)] = &[("home", "Region", "tidegate_ready")];
 pub(crate) const BOARDS: &[Board] = &[
     traffic::WORLD,
     traffic::REGION,
-    inside::LIMITS,
+    limits::LIMITS,
     traffic::ROUTES,
     traffic::UPSTREAMS,
-    inside::KEYS,
-    inside::MESH,
-    inside::NODE,
+    limits::KEYS,
+    nodes::MESH,
+    nodes::NODE,
 ];
