@@ -83,7 +83,9 @@ impl Drop for Prometheus {
 #[tokio::test(flavor = "multi_thread")]
 async fn prometheus_takes_every_series_and_native_histograms() {
     let service = Service::start(Behaviour::Good).await;
-    let node = Node::start(WorldText::one_node(WORLD, &[service.addr]), &[]).await;
+    let world = format!("{WORLD}metrics: {{ by_consumer: true }}\n");
+    let node = Node::start(WorldText::one_node(&world, &[service.addr]), &[]).await;
+    let key = node.key("acme");
     let prometheus = Prometheus::start(node.admin());
     let mut client = Client::new(node.door());
     for _ in 0..40 {
@@ -122,6 +124,20 @@ async fn prometheus_takes_every_series_and_native_histograms() {
     ] {
         prometheus.until(query, |value| value >= least).await;
     }
+    for _ in 0..3 {
+        let by_key = [("x-api-key", key.as_str())];
+        let answer = client.get("/api/x", &by_key).await.expect("an answer");
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    }
+    prometheus
+        .until(
+            "tidegate_consumer_requests_total{consumer='acme',status='2xx'}",
+            |n| n == 3.0,
+        )
+        .await;
+    prometheus
+        .until("tidegate_limit_sync_bytes_total", |bytes| bytes == 0.0)
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -135,6 +151,7 @@ async fn promtool_finds_nothing_to_say() {
         .split_once("\r\n\r\n")
         .expect("a head and a body");
     assert!(head.contains("text/plain; version=0.0.4"), "{head}");
+    assert!(!text.contains("consumer="), "nobody wants them: {text}");
     let mut promtool = Command::new("promtool")
         .args(["check", "metrics"])
         .stdin(Stdio::piped())

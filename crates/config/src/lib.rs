@@ -42,5 +42,5 @@ pub use report::Report;
 pub use require::{GroupSpec, RequireText};
 pub use source::Source;
 pub use traces::{SampleSpec, TraceFormat, TracesSpec, TracesTo};
-pub use world::{PlaceSpec, RouteText, WorldSpec};
+pub use world::{MetricsSpec, PlaceSpec, RouteText, WorldSpec};
 pub use zone::ZoneSpec;

@@ -59,6 +59,17 @@ pub struct WorldSpec {
     /// Bounds of the limits' counters.
     #[serde(default)]
     pub counters: TableSpec,
+    /// What metrics tell besides.
+    #[serde(default)]
+    pub metrics: MetricsSpec,
+}
+
+/// What metrics tell besides what all of them do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MetricsSpec {
+    /// Whether answered requests are counted by consumer.
+    pub by_consumer: bool,
 }
 
 impl WorldSpec {

@@ -13,7 +13,7 @@ use tidegate_limit::{Dimension, Limit, Table};
 use tidegate_limitstore::Store;
 use tidegate_model::RegionId;
 use tidegate_pipeline::{Method, Require, RouteSpec, Snapshot, SnapshotParts};
-use tidegate_proxy::Live;
+use tidegate_proxy::{Live, Reports};
 use tidegate_route::MatchSpec;
 use tidegate_rule::Rule;
 use tidegate_telemetry::Metrics;
@@ -292,8 +292,11 @@ pub(crate) fn live(
         signer,
     } = known;
     let traces = region.spec.traces.as_ref();
-    let traces = traces.map(|spec| Arc::new(settings(&spec.value)));
+    let reports = Reports {
+        traces: traces.map(|spec| Arc::new(settings(&spec.value))),
+        by_consumer: world.metrics.by_consumer,
+    };
     Ok(Live::new(
-        snapshot, tokens, signatures, askers, logins, signer, metrics, store, traces,
+        snapshot, tokens, signatures, askers, logins, signer, metrics, store, reports,
     ))
 }

@@ -37,6 +37,6 @@ pub use own::OwnWord;
 pub use probe::{Probes, fit_everywhere};
 pub use proxy::Proxy;
 pub use relays::{Distance, Neighbour, Relays};
-pub use shared::{Live, Shared};
+pub use shared::{Live, Reports, Shared};
 pub use traces::{TraceSettings, Traces};
 pub use watches::{WATCHES_MAX, Watch, Watches};

@@ -150,6 +150,12 @@ impl Drop for Story {
             let at = self.begun.wall;
             cells.exemplify(Exemplar { trace, took, at });
         }
+        if self.live.reports.by_consumer
+            && let Some(consumer) = self.caller.as_ref().map(Identity::consumer)
+        {
+            let metrics = self.proxy.shared.metrics.consumer(consumer);
+            metrics.of(self.proxy.core).count(status);
+        }
         cells.bytes_in.add(bytes_in);
         cells.bytes_out.add(self.bytes_out);
         if !self.refusal.is_empty() {

@@ -18,6 +18,15 @@ use tidegate_tokens::{Signatures, Signer, Tokens};
 use crate::patience::Queue;
 use crate::{KeyLookup, OwnWord, Relays, TraceSettings, Traces};
 
+/// What is reported of requests besides what always is.
+#[derive(Clone, Debug, Default)]
+pub struct Reports {
+    /// How traces are kept, if they are.
+    pub traces: Option<Arc<TraceSettings>>,
+    /// Whether answers are counted by consumer.
+    pub by_consumer: bool,
+}
+
 /// A generation's tables, with the counters that belong to them.
 #[derive(Debug)]
 pub struct Live {
@@ -33,8 +42,8 @@ pub struct Live {
     pub logins: Logins,
     /// Signs what services are told of callers.
     pub signer: Option<Arc<Signer>>,
-    /// How traces are kept, if they are.
-    pub traces: Option<Arc<TraceSettings>>,
+    /// What is reported of requests besides what always is.
+    pub reports: Reports,
     /// Counters of routes, by their place.
     pub(crate) routes: Vec<RouteCounters>,
     /// Counters of limits, by their place.
@@ -73,7 +82,7 @@ impl Live {
         signer: Option<Arc<Signer>>,
         metrics: &Metrics,
         store: Option<Arc<Store>>,
-        traces: Option<Arc<TraceSettings>>,
+        reports: Reports,
     ) -> Self {
         let counters = |route: &tidegate_pipeline::Route| RouteCounters {
             route: metrics.route(&route.name),
@@ -95,7 +104,7 @@ impl Live {
             askers,
             logins,
             signer,
-            traces,
+            reports,
         }
     }
 }

@@ -111,7 +111,7 @@ impl Traced {
 }
 
 fn settings(live: &Live, watched: bool) -> Option<&TraceSettings> {
-    let configured = live.traces.as_deref();
+    let configured = live.reports.traces.as_deref();
     configured.or_else(|| watched.then(|| &*WATCHED))
 }
 

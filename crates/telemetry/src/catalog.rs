@@ -97,6 +97,7 @@ pub const LABELS: &[(&str, usize, &str)] = &[
     ("alive", 2, "`yes` or `no`"),
     ("authenticator", 64, "a method of world.yaml"),
     ("by", 2, "`datagram` or `stream`"),
+    ("consumer", 2_000, "a consumer, as keys and tokens name it"),
     (
         "core",
         257,

@@ -21,7 +21,7 @@ pub use limit::{LimitCells, LimitMetrics};
 pub use log::LogMetrics;
 pub use pool::{Counted, PoolCells, PoolFailure, PoolMetrics};
 pub use relay::{RelayMetrics, RelaySent, RelayTaken};
-pub use route::{RouteCells, RouteMetrics};
+pub use route::{ConsumerMetrics, RouteCells, RouteMetrics, Statuses};
 pub use trace::{SpansDropped, TraceMetrics};
 
 use crate::catalog;
@@ -35,6 +35,7 @@ use named::Named;
 pub struct Metrics {
     cores: usize,
     routes: Named<RouteMetrics>,
+    consumers: Named<ConsumerMetrics>,
     limits: Named<LimitMetrics>,
     pools: Named<PoolMetrics>,
     doors: Named<DoorMetrics>,
@@ -69,6 +70,7 @@ impl Metrics {
         Self {
             cores,
             routes: Named::new("route"),
+            consumers: Named::new("consumer"),
             limits: Named::new("limit"),
             pools: Named::new("upstream"),
             doors: Named::new("door"),
@@ -90,6 +92,11 @@ impl Metrics {
     /// The counters of a route, the same for the same name in every generation.
     pub fn route(&self, name: &str) -> Arc<RouteMetrics> {
         self.routes.of(name, || PerCore::new(self.cores))
+    }
+
+    /// The counters of a consumer.
+    pub fn consumer(&self, name: &str) -> Arc<ConsumerMetrics> {
+        self.consumers.of(name, || PerCore::new(self.cores))
     }
 
     /// The counters of a limit.
@@ -148,6 +155,8 @@ impl Metrics {
     /// Adds all sums to a scrape.
     pub fn scrape(&self, scrape: &mut Scrape) {
         self.routes.each(|name, it| route::scrape(it, scrape, name));
+        self.consumers
+            .each(|name, it| route::scrape_consumer(it, scrape, name));
         self.limits.each(|name, it| limit::scrape(it, scrape, name));
         self.pools.each(|name, it| pool::scrape(it, scrape, name));
         self.doors.each(|name, it| it.scrape(scrape, name));
@@ -180,6 +189,7 @@ impl Metrics {
         }
         for (label, beyond) in [
             self.routes.beyond(),
+            self.consumers.beyond(),
             self.limits.beyond(),
             self.pools.beyond(),
             self.doors.beyond(),

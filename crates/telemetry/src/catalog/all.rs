@@ -37,6 +37,9 @@ catalog! {
     RESPONSE_BYTES = Counter "tidegate_response_body_bytes" ["route"];
     /// Requests that were sent to a service.
     FORWARDED = Counter "tidegate_forwarded" ["route"];
+    /// Requests of a consumer that were answered, by class of status; only if the configuration
+    /// wants it (`metrics.by_consumer`).
+    CONSUMER_REQUESTS = Counter "tidegate_consumer_requests" ["consumer", "status"];
     /// Requests refused by the gateway itself, by reason.
     REFUSED = Counter "tidegate_refused" ["reason"];
     /// Requests that a limit let through.

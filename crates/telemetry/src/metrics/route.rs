@@ -13,10 +13,28 @@ pub(super) fn class_of(status: u16) -> usize {
     usize::from(status / 100).clamp(1, 5) - 1
 }
 
+/// Answered requests by class of status.
+#[derive(Debug, Default)]
+pub struct Statuses([Cell; STATUS_CLASSES.len()]);
+
+impl Statuses {
+    /// Counts one.
+    pub fn count(&self, status: u16) {
+        self.0[class_of(status)].add(1);
+    }
+
+    fn sum<T>(of: &PerCore<T>, class: usize, read: fn(&T) -> &Self) -> u64 {
+        of.sum(|cells| read(cells).0[class].get())
+    }
+}
+
+/// What is counted of a consumer.
+pub type ConsumerMetrics = PerCore<Statuses>;
+
 /// What is counted of a route, on each core.
 #[derive(Debug, Default)]
 pub struct RouteCells {
-    statuses: [Cell; STATUS_CLASSES.len()],
+    statuses: Statuses,
     durations: Durations,
     /// Bytes of bodies received.
     pub bytes_in: Cell,
@@ -32,7 +50,7 @@ pub type RouteMetrics = PerCore<RouteCells>;
 impl RouteCells {
     /// Counts an answered request.
     pub fn answered(&self, status: u16, took: Duration) {
-        self.statuses[class_of(status)].add(1);
+        self.statuses.count(status);
         self.durations.record(took);
     }
 
@@ -42,13 +60,13 @@ impl RouteCells {
     }
 
     pub(super) fn all_answered(&self) -> u64 {
-        self.statuses.iter().map(Cell::get).sum()
+        self.statuses.0.iter().map(Cell::get).sum()
     }
 }
 
 pub(super) fn scrape(route: &RouteMetrics, scrape: &mut Scrape, name: &str) {
     for (i, class) in STATUS_CLASSES.iter().enumerate() {
-        let answered = route.sum(|cells| cells.statuses[i].get());
+        let answered = Statuses::sum(route, i, |cells| &cells.statuses);
         scrape.counter(&catalog::REQUESTS, &[name, class], answered);
     }
     scrape.durations_of(&catalog::REQUEST_SECONDS, &[name], route, |c| &c.durations);
@@ -57,4 +75,11 @@ pub(super) fn scrape(route: &RouteMetrics, scrape: &mut Scrape, name: &str) {
     scrape.counter(&catalog::REQUEST_BYTES, &[name], received);
     scrape.counter(&catalog::RESPONSE_BYTES, &[name], sent);
     scrape.counter(&catalog::FORWARDED, &[name], sum(|c| c.forwarded.get()));
+}
+
+pub(super) fn scrape_consumer(consumer: &ConsumerMetrics, scrape: &mut Scrape, name: &str) {
+    for (i, class) in STATUS_CLASSES.iter().enumerate() {
+        let answered = Statuses::sum(consumer, i, |statuses| statuses);
+        scrape.counter(&catalog::CONSUMER_REQUESTS, &[name, class], answered);
+    }
 }
