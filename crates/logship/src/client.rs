@@ -4,12 +4,13 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{HOST, RETRY_AFTER, USER_AGENT};
+use http::header::{HOST, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Collected, Full, Limited};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use tidegate_model::Wall;
+use tidegate_otlp::retry_after;
 use tidegate_tokens::Connector;
 
 use crate::failure::Failure;
@@ -117,7 +118,7 @@ impl HttpClient {
         }
         Ok(Answer {
             status: head.status,
-            after: after(&head.headers),
+            after: retry_after(&head.headers),
             body: body.map(Collected::to_bytes).unwrap_or_default(),
         })
     }
@@ -129,10 +130,4 @@ impl HttpClient {
     fn kept(&self) -> std::sync::MutexGuard<'_, Vec<Sender>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// RFC 9110 section 10.2.3, in seconds; a date is passed over.
-fn after(headers: &HeaderMap) -> Option<Duration> {
-    let secs = headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
-    Some(Duration::from_secs(secs))
 }

@@ -18,4 +18,4 @@ pub use messages::{
     LogRecord, PartialSuccess, Resource, ResourceLogs, ResourceSpans, ScopeLogs, ScopeSpans, Span,
     SpanKind, Status, StatusCode, Value,
 };
-pub use retry::{Attempts, Retry};
+pub use retry::{Attempts, Retry, retry_after};

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use http::HeaderMap;
+use http::header::RETRY_AFTER;
+
 /// How often something is sent that may be taken later.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Retry {
@@ -46,6 +49,14 @@ impl Attempts {
         self.pause = self.pause.saturating_mul(2);
         Some(wait.min(self.retry.pause_max))
     }
+}
+
+/// When to come back, as the other side says (RFC 9110 section 10.2.3), in seconds; a date is passed
+/// over.
+#[must_use]
+pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let secs = headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
+    Some(Duration::from_secs(secs))
 }
 
 #[cfg(test)]

@@ -1,9 +1,7 @@
 //! OTLP over HTTP/1.1, in protobuf.
 
-use std::time::Duration;
-
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HOST, RETRY_AFTER, USER_AGENT};
+use http::header::{CONTENT_TYPE, HOST, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, Request, Uri};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1::{self, SendRequest};
@@ -13,7 +11,7 @@ use tidegate_tokens::Connector;
 use tokio::sync::Mutex;
 
 use super::ANSWER_MAX;
-use crate::{Accepted, Export, Failure};
+use crate::{Accepted, Export, Failure, retry_after};
 
 const PROTOBUF: HeaderValue = HeaderValue::from_static("application/x-protobuf");
 const AGENT: HeaderValue = HeaderValue::from_static("tidegate");
@@ -84,17 +82,14 @@ impl Http {
             *self.kept.lock().await = Some(by);
         }
         if !head.status.is_success() {
-            return Ok(Err(Failure::status(head.status, after(&head.headers))));
+            return Ok(Err(Failure::status(
+                head.status,
+                retry_after(&head.headers),
+            )));
         }
         let body = body.map_err(|error| format!("the answer: {error}"))?;
         // It is taken, in whatever words that is said.
         let answer = R::Answer::decode(body.to_bytes()).unwrap_or_default();
         Ok(Ok(R::accepted(answer)))
     }
-}
-
-/// RFC 9110 section 10.2.3, in seconds; a date is passed over.
-fn after(headers: &HeaderMap) -> Option<Duration> {
-    let secs = headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
-    Some(Duration::from_secs(secs))
 }
