@@ -65,6 +65,16 @@ async fn counted(world: &World, region: usize, name: &str, words: &[&str]) -> f6
     metric(&answer.expect("metrics").body, name, words)
 }
 
+/// Waits until a region knows that another one can serve.
+async fn until_heard(world: &World, region: usize, other: usize) {
+    let words = [REGIONS[other], "state=\"fit\""];
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while counted(world, region, "tidegate_relay_nodes", &words).await < 1.0 {
+        assert!(Instant::now() < deadline, "{} is not heard", REGIONS[other]);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
 /// Requests that a region has passed on.
 async fn sent(world: &World, region: usize) -> f64 {
     counted(world, region, "tidegate_relay_sent_total", &[]).await
@@ -107,6 +117,7 @@ async fn clients_of_a_region_without_services_are_served_by_the_nearest_that_has
     let world = World::start(text(1), &["--wan"]).await;
     let key = world.key("acme");
     let key = [("x-api-key", key.as_str())];
+    until_heard(&world, US, EU).await;
     services(&world, "kill", US);
 
     // At once, before any probe has noticed; and then on a connection that is there.
@@ -361,7 +372,7 @@ async fn a_second_region_is_asked_if_the_operator_lets_and_its_answer_streams() 
     for region in REGIONS {
         world.announced(region, Duration::from_secs(10)).await;
     }
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    until_heard(&world, US, AP).await;
     services(&world, "kill", US);
     services(&world, "kill", EU);
     let answer = get(&world, US, "/open/x", &[]).await;

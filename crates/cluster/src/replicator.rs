@@ -217,7 +217,8 @@ impl Replicator {
         self.counting = nodes;
         let secs = now.since(self.collected.1).as_secs_f64();
         if secs >= WEIGHED_OVER.as_secs_f64() {
-            let much = self.weighs() / secs > TELL_ALL * self.budget;
+            let rows = self.collected_rows() / secs + self.counters.retold_per_s();
+            let much = self.weight_of(rows) > TELL_ALL * self.budget;
             self.counters.set_counting(nodes, much);
             self.collected = (self.counters.collected(), now);
         }
@@ -225,16 +226,21 @@ impl Replicator {
 
     /// A rush is not waited out until the next time that rows are weighed.
     fn brace_for_rush(&mut self) {
-        if self.weighs() > TELL_ALL * self.budget * WEIGHED_OVER.as_secs_f64() {
+        let weight = self.weight_of(self.collected_rows());
+        if weight > TELL_ALL * self.budget * WEIGHED_OVER.as_secs_f64() {
             self.counters.set_counting(self.counting, true);
         }
     }
 
-    /// The bytes that it takes to tell all that was collected since rows were weighed last. Each
-    /// row goes to every other node, on the whole from each node as often as to it.
-    fn weighs(&self) -> f64 {
-        let rows = self.counters.collected() - self.collected.0;
-        rows as f64 * (self.counting.saturating_sub(1) * ROW_BYTES) as f64
+    /// Rows that were collected since they were weighed last.
+    fn collected_rows(&self) -> f64 {
+        (self.counters.collected() - self.collected.0) as f64
+    }
+
+    /// The bytes that it takes to tell so many rows: each goes to every other node, on the whole
+    /// from each node as often as to it.
+    fn weight_of(&self, rows: f64) -> f64 {
+        rows * (self.counting.saturating_sub(1) * ROW_BYTES) as f64
     }
 
     /// These border nodes of the region are heard: they share the subjects that other regions are

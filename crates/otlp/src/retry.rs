@@ -51,8 +51,8 @@ impl Attempts {
     }
 }
 
-/// When to come back, as the other side says (RFC 9110 section 10.2.3), in seconds; a date is passed
-/// over.
+/// When to come back, as the other side says (RFC 9110 section 10.2.3), in seconds; a date is
+/// passed over.
 #[must_use]
 pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let secs = headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;

@@ -56,14 +56,24 @@ impl Relays {
         self.known.store(Arc::new(known));
     }
 
-    /// How a region is known to be.
-    pub(crate) fn sight(&self, region: &RegionId) -> Sight {
+    /// Counts the nodes of `region` that say that all is well, and those that do not.
+    #[must_use]
+    pub fn counts(&self, region: &RegionId) -> (usize, usize) {
         let known = self.known.load();
         let of_region = known.iter().filter(|one| one.node.region == *region);
-        of_region.fold(Sight::Gone, |sight, one| match (sight, one.fit) {
-            (Sight::Fit, _) | (_, true) => Sight::Fit,
-            (_, false) => Sight::Unfit,
+        of_region.fold((0, 0), |(fit, unfit), one| match one.fit {
+            true => (fit + 1, unfit),
+            false => (fit, unfit + 1),
         })
+    }
+
+    /// How a region is known to be.
+    pub(crate) fn sight(&self, region: &RegionId) -> Sight {
+        match self.counts(region) {
+            (0, 0) => Sight::Gone,
+            (0, _) => Sight::Unfit,
+            _ => Sight::Fit,
+        }
     }
 
     /// The nodes of a region, from `turn` on.

@@ -211,7 +211,7 @@ fn a_reset_in_one_region_holds_in_all_and_on_nodes_that_come_later() {
 }
 
 #[test]
-fn a_rush_is_kept_back_before_rows_are_weighed_again_and_told_when_it_is_over() {
+fn a_rush_is_kept_back_before_rows_are_weighed_again_and_told_with_the_next_word() {
     let names: Vec<String> = (0..10).map(|i| format!("us/n{i}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let mut world = World::of(&names, 100_000);
@@ -225,8 +225,14 @@ fn a_rush_is_kept_back_before_rows_are_weighed_again_and_told_when_it_is_over() 
     }
     world.run(100);
     assert_eq!(world.known(1, 600), 600, "it changes nobody's answer");
-    world.run(3_000);
-    assert_eq!(world.known(1, 600), 4 * 600);
+    world.run(6_000);
+    world.rush(0, 600);
+    world.run(100);
+    assert_eq!(
+        world.known(1, 600),
+        5 * 600,
+        "all of it, now that it is over"
+    );
 }
 
 #[test]

@@ -97,6 +97,11 @@ fn add_cluster(scrape: &mut Scrape, services: &Services, status: &ClusterStatus)
         }
         let pair = [services.node.region.as_str(), name];
         scrape.counter(&catalog::LIMIT_SYNC_BYTES, &pair, region.limit_bytes_sent);
+        if let Some(relays) = services.shared.relays.as_ref().filter(|_| !region.home) {
+            let (fit, unfit) = relays.counts(&region.region);
+            scrape.gauge(&catalog::RELAY_NODES, &[name, "fit"], fit as f64);
+            scrape.gauge(&catalog::RELAY_NODES, &[name, "unfit"], unfit as f64);
+        }
         if let Some(announced) = region.announced {
             scrape.gauge(&catalog::REGION_ANNOUNCED, &[name], flag(announced));
         }

@@ -37,7 +37,8 @@ impl Counters {
             }
             _ => 0,
         };
-        let still = rate > 0.0 || subject.told.rate > 0.0 || held > 0;
+        let still =
+            rate > 0.0 || subject.told.believed(self.keeps_back, now.mono) > 0.0 || held > 0;
         self.tell_due(key, Due::Refresh { held }, now);
         let calm = self.keep_looking(key, now) == Wanted::Calm;
         let line = self.line_of(key);

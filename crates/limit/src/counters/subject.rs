@@ -13,6 +13,7 @@ use super::history::History;
 use super::hot::Look;
 use super::rare::Rare;
 use super::rate::Rate;
+use crate::line::HORIZON;
 use crate::subject::LimitIx;
 use crate::table::Registered;
 use crate::{Algorithm, Count, Row, SubjectKey, WindowIx};
@@ -97,6 +98,17 @@ pub(super) struct OwnWord {
     pub(super) at: Mono,
     /// The newest window, or word about leases.
     pub(super) window: WindowIx,
+}
+
+impl OwnWord {
+    /// The rate that others believe, who are told when it falls unless words are `saved`: then a
+    /// word is forgotten after its time.
+    pub(super) fn believed(&self, saved: bool, now: Mono) -> f64 {
+        match saved && now.since(self.at) >= HORIZON {
+            true => 0.0,
+            false => self.rate,
+        }
+    }
 }
 
 impl Subject {

@@ -174,10 +174,16 @@ impl Counters {
         self.keeps_back = keeps_back;
     }
 
-    /// Rows that would have been told so far if none were kept back.
+    /// Rows that would have been told so far because requests came, if none were kept back.
     #[must_use]
     pub const fn collected(&self) -> u64 {
         self.collected
+    }
+
+    /// Rows a second that would be told besides, so that rates stay believed.
+    #[must_use]
+    pub fn retold_per_s(&self) -> f64 {
+        self.hot.len() as f64 / RETELL.as_secs_f64()
     }
 
     /// Queues the own row of a subject if others should hear of it now. Returns whether they
@@ -199,12 +205,15 @@ impl Counters {
         let row = &mut subject.rows[0];
         let rate = row.rate;
         let foreseen = foreseen(headroom, &line, rate, way);
-        let worth_words = allowance(terms, foreseen, together);
-        let allowance = if self.keeps_back { worth_words } else { 0.0 };
+        let allowance = match self.keeps_back {
+            true => allowance(terms, foreseen, together),
+            false => 0.0,
+        };
         let told = subject.told;
-        let flow = match told.rate > rate {
+        let believed = told.believed(self.keeps_back, now.mono);
+        let flow = match believed > rate {
             // One that has fallen is believed until others know, or for the whole horizon.
-            true => told.rate * HORIZON.as_secs_f64(),
+            true => believed * HORIZON.as_secs_f64(),
             false => rate * way,
         };
         // By what was told, not by what is predicted: as long as there may be room, rates matter.
@@ -212,13 +221,14 @@ impl Counters {
         let is_full = line.window == window.ix && spent >= terms.amount;
         let in_all = flow * together as f64;
         let matters = together == 0
+            || !self.keeps_back
             || !keeps_back(terms)
-            || flow >= worth_words
+            || flow >= allowance
                 && in_all >= RATE_MATTERS * f64::from(terms.amount)
                 && is_open(terms, headroom, is_full, window, way);
         subject.left = headroom;
-        subject.rate_matters = matters && (rate > 0.0 || told.rate > 0.0);
-        let rate_due = matters && subject.rate.differs(rate, told.rate);
+        subject.rate_matters = matters && (rate > 0.0 || believed > 0.0);
+        let rate_due = matters && subject.rate.differs(rate, believed);
         let count_due = || match own.untold(row, terms, window) {
             0 => false,
             untold => f64::from(untold) >= allowance,

@@ -136,6 +136,9 @@ catalog! {
     RELAY_TAKEN = Counter "tidegate_relay_taken" ["region", "result"];
     /// Whether a region is not asked for a while, because it could not serve for this one.
     RELAY_HELD = Gauge "tidegate_relay_held" ["upstream", "region"];
+    /// Nodes of other regions that requests can be passed on to, and whether each says that all its
+    /// services have endpoints: `fit` or `unfit`.
+    RELAY_NODES = Gauge "tidegate_relay_nodes" ["region", "state"];
     /// Keys held in the cache.
     KEYS_CACHED = Gauge "tidegate_keys_cached" ["kind"];
     /// Look-ups of keys in the store.
