@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use harness::{Answer, Behaviour, Client, Node, Service, WorldText, tool, venv};
+use harness::{Answer, Behaviour, Client, Node, Service, WorldText, certificate, venv};
 use serde_json::Value;
 
 /// A server that runs. It ends when this is dropped.
@@ -177,41 +177,15 @@ async fn an_authorizer_over_grpc_decides_and_names_the_caller() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_authorizer_over_grpc_is_trusted_by_its_certificate() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let path = |name: &str| folder.path().join(name).display().to_string();
-    let certify = |name: &str| {
-        let args = [
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:P-256",
-            "-nodes",
-            "-subj",
-            "/CN=authorizer",
-            "-addext",
-            "subjectAltName=IP:127.0.0.1",
-            "-addext",
-            "basicConstraints=critical,CA:FALSE",
-            "-days",
-            "2",
-            "-keyout",
-            &path(&format!("{name}.key")),
-            "-out",
-            &path(name),
-        ];
-        assert_eq!(tool("openssl", &args).code, 0);
-    };
-    certify("good.pem");
-    certify("other.pem");
-    assert!(Path::new(&path("good.pem")).exists());
-    let authorizer = Authorizer::start(0, &[&path("good.pem"), &path("good.pem.key")]);
+    let [(good, key), (other, _)] = ["good", "other"].map(|name| certificate(folder.path(), name));
+    let path = |path: &Path| path.display().to_string();
+    let authorizer = Authorizer::start(0, &[&path(&good), &path(&key)]);
     let url = format!("https://127.0.0.1:{}", authorizer.port);
-    for (ca, status) in [("good.pem", 200), ("other.pem", 503)] {
-        let more = format!(", ca_file: {}, timeout: 3s", path(ca));
+    for (ca, status) in [(good, 200), (other, 503)] {
+        let more = format!(", ca_file: {}, timeout: 3s", path(&ca));
         let node = start(&url, &more).await;
         let answer = get(&node, "/a/x", "good").await;
-        assert_eq!(answer.status, status, "{ca}: {}", node.said());
+        assert_eq!(answer.status, status, "{}", node.said());
     }
     authorizer.asked_in_all(1).await;
     assert_eq!(

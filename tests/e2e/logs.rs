@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use harness::{
-    Behaviour, Client, Dynamo, Node, Post, Receiver, Rsyslog, Service, Takes, WorldText,
+    Behaviour, Client, Dynamo, Kafka, Node, Post, Receiver, Rsyslog, Service, Takes, WorldText,
 };
 use serde_json::{Value, json};
 
@@ -60,7 +60,7 @@ fn destinations(
     folder: &Path,
     receiver: &Receiver,
     syslog: &Rsyslog,
-    aws: &Dynamo,
+    (aws, kafka): (&Dynamo, &Kafka),
     secret: &Path,
 ) -> String {
     let (folder, secret) = (folder.display(), secret.display());
@@ -79,11 +79,12 @@ fn destinations(
   lines:
     to: {{ http: {{ url: '{url}/lines', gzip: false }} }}
     batch: {{ age_max: 1h, lines_max: 100000, bytes_max: 64MiB }}
-  otlp: {{ to: {{ otlp: {{ url: '{url}' }} }} }}
+  otlp: {{ to: {{ otlp: {{ url: '{url}', gzip: true }} }} }}
+  kafka: {{ to: {{ kafka: {{ brokers: ['{}'], topic: edge }} }} }}
   aws:
     to: {{ cloudwatch: {{ group: edge, create: true, region: us-east-1, endpoint: '{}' }} }}
 ",
-        syslog.addr, aws.endpoint
+        syslog.addr, kafka.addr, aws.endpoint
     )
 }
 
@@ -148,12 +149,18 @@ fn count(posts: &[Post], word: &str) -> usize {
 async fn every_request_is_a_line_everywhere_and_no_line_has_a_secret() {
     let service = Service::start(Behaviour::Good).await;
     let (receiver, syslog) = (Receiver::start(Takes::All).await, Rsyslog::start().await);
-    let aws = Dynamo::start().await;
+    let (aws, kafka) = (Dynamo::start().await, Kafka::start(None, &["edge"]).await);
     let folder = tempfile::tempdir().expect("a folder");
     let secret = tempfile::NamedTempFile::new().expect("a file");
     std::fs::write(secret.path(), "datadogs-word\n").expect("writable");
     let mut text = WorldText::one_node(WORLD, &[service.addr]);
-    text.regions[0].more = destinations(folder.path(), &receiver, &syslog, &aws, secret.path());
+    text.regions[0].more = destinations(
+        folder.path(),
+        &receiver,
+        &syslog,
+        (&aws, &kafka),
+        secret.path(),
+    );
     let mut node = Node::start(text, &[]).await;
     let key = node.key("acme");
     load(&node, &key).await;
@@ -234,11 +241,13 @@ async fn every_request_is_a_line_everywhere_and_no_line_has_a_secret() {
     let stream = events(&aws, "us-east-1/a").await;
     assert_eq!(stream.len(), ALL);
     assert!(stream.is_sorted_by_key(|event| event["timestamp"].as_u64()));
+    let records = kafka.records("edge");
+    assert_eq!(records.len(), ALL);
 
     // The fifth part of a key is its secret's check, the fourth the secret.
     let key_secret = key.split('_').nth(3).expect("a key has five parts");
     let mut all = [hourly, apache, syslog.lines()].concat();
-    all.extend(stream.iter().map(ToString::to_string));
+    all.extend(stream.iter().chain(&records).map(ToString::to_string));
     for post in [datadog, loki, lines, otlp].concat() {
         all.push(String::from_utf8_lossy(&post.body).into_owned());
     }

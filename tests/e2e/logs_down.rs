@@ -38,6 +38,9 @@ async fn who_takes_no_lines_costs_a_counter_and_a_line_a_minute_and_no_request()
             "  full: {{ to: {{ http: {{ url: 'http://{}/full', timeout: 1m }} }}, batch: {{ age_max: 10ms, in_flight_max: 1 }}{small} }}\n",
             hangs.addr
         ),
+        format!(
+            "  kafka: {{ to: {{ kafka: {{ brokers: ['{gone}'], topic: edge, timeout: 300ms, delivery_timeout: 1s }} }}, batch: {{ age_max: 100ms }} }}\n"
+        ),
         format!("  collector: {{ to: {{ otlp: {{ url: 'http://{gone}', protocol: grpc, attempts_max: 1 }} }} }}\n"),
     ]
     .concat();
@@ -51,7 +54,7 @@ async fn who_takes_no_lines_costs_a_counter_and_a_line_a_minute_and_no_request()
         longest = longest.max(sent.elapsed());
     }
     harness::report(&format!(
-        "\n{REQUESTS} requests one after the other past seven logs that take nothing: {} ms in all, the longest {} ms.",
+        "\n{REQUESTS} requests one after the other past eight logs that take nothing: {} ms in all, the longest {} ms.",
         begun.elapsed().as_millis(),
         longest.as_millis()
     ));
@@ -64,6 +67,7 @@ async fn who_takes_no_lines_costs_a_counter_and_a_line_a_minute_and_no_request()
         ("broken", "refused"),
         ("refuses", "refused"),
         ("gone", "unreachable"),
+        ("kafka", "unreachable"),
         ("collector", "unreachable"),
     ] {
         let words = [
@@ -110,6 +114,7 @@ async fn who_takes_no_lines_costs_a_counter_and_a_line_a_minute_and_no_request()
         "broken",
         "refuses",
         "gone",
+        "kafka",
         "collector",
         "full",
     ] {

@@ -26,6 +26,7 @@ mod login;
 mod logs;
 mod logs_aws;
 mod logs_down;
+mod logs_kafka;
 mod metrics;
 mod mtls;
 mod node;

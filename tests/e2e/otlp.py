@@ -1,11 +1,14 @@
-"""A collector of OpenTelemetry: messages and gRPC are not ours.
+"""A collector of OpenTelemetry: messages, gRPC and TLS are not ours. With a certificate and its key it speaks TLS.
 
 Says its ports (gRPC, HTTP), then one line for each span. The field `x-behave` of a request says how it is taken: `hang`, `busy` (busy once
-in two), `refuse`, `part` (all but one).
+in two), `refuse`, `part` (all but one). What is posted to /lines is taken for lines of a log.
 """
 
+import gzip
 import http.server
 import json
+import ssl
+import sys
 import threading
 import time
 from concurrent import futures
@@ -36,6 +39,7 @@ def tell(by, request, fields):
                 told = {
                     "by": by,
                     "key": fields.get("x-key"),
+                    "encoding": fields.get("content-encoding"),
                     "resource": resource,
                     "trace": span.trace_id.hex(),
                     "span": span.span_id.hex(),
@@ -98,6 +102,13 @@ class Http(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers["content-length"]))
         fields = {name.lower(): text for name, text in self.headers.items()}
+        if fields.get("content-encoding") == "gzip":
+            body = gzip.decompress(body)
+        if self.path == "/lines":
+            with LOCK:
+                for line in body.decode().splitlines():
+                    print(json.dumps({"trace": "lines", "line": json.loads(line)}), flush=True)
+            return self.say(200)
         behave = fields.get("x-behave")
         if self.path != "/v1/traces" or fields["content-type"] != "application/x-protobuf":
             return self.say(404)
@@ -113,9 +124,19 @@ class Http(http.server.BaseHTTPRequestHandler):
 
 server = grpc.server(futures.ThreadPoolExecutor(4))
 trace_service_pb2_grpc.add_TraceServiceServicer_to_server(Traces(), server)
-grpc_port = server.add_insecure_port("127.0.0.1:0")
-server.start()
 over_http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Http)
+if len(sys.argv) > 1:
+    certificate, key = sys.argv[1:]
+    with open(certificate, "rb") as chain, open(key, "rb") as secret:
+        credentials = grpc.ssl_server_credentials([(secret.read(), chain.read())])
+    grpc_port = server.add_secure_port("127.0.0.1:0", credentials)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    # The handshake is the thread's that serves the connection, not of the one that takes all.
+    over_http.socket = context.wrap_socket(over_http.socket, server_side=True, do_handshake_on_connect=False)
+else:
+    grpc_port = server.add_insecure_port("127.0.0.1:0")
+server.start()
 over_http.daemon_threads = True
 print(grpc_port, over_http.server_port, flush=True)
 over_http.serve_forever()

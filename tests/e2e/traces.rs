@@ -2,6 +2,7 @@
 //! collector that is not ours, and `tidegate trace`.
 
 mod collector;
+mod tls;
 
 use std::collections::BTreeSet;
 use std::process::{Command, Stdio};

@@ -5,11 +5,13 @@
 
 mod aws_api;
 mod browser;
+mod certificate;
 mod client;
 mod config;
 mod dynamo;
 mod internet;
 mod issuer;
+mod kafka;
 mod node;
 mod oracle;
 mod provider;
@@ -25,11 +27,13 @@ mod world;
 
 pub use aws_api::AwsApi;
 pub use browser::{Browser, Page};
+pub use certificate::certificate;
 pub use client::{Answer, Client, Load, Outcome, Tally, answer_of, raw};
 pub use config::{Ports, RegionText, WorldText};
 pub use dynamo::{Caller, Dynamo};
 pub use internet::{Internet, can_have_internet};
 pub use issuer::{Issuer, SigningKey};
+pub use kafka::Kafka;
 pub use node::{Node, metric};
 pub use oracle::{Oracle, Says};
 pub use provider::Provider;

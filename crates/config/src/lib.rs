@@ -10,6 +10,7 @@ mod auth;
 mod door;
 mod load;
 mod log_batches;
+mod log_kafka;
 mod logs;
 mod otlp;
 mod places;
@@ -33,6 +34,10 @@ pub use auth::{AnonymousSpec, AuthenticatorSpec, BY_KEY, EVERYONE, Methods};
 pub use door::{DoorSpec, DoorTimeouts, RELAY_DOOR, TlsSpec};
 pub use load::{Loaded, LoadedRegion, load, load_node};
 pub use log_batches::{BatchSpec, CloudwatchSpec, DatadogSpec, HttpLogSpec, LokiSpec, ShapeSpec};
+pub use log_kafka::{
+    KafkaCompressionSpec, KafkaIdentitySpec, KafkaLoginSpec, KafkaMechanism, KafkaSpec,
+    KafkaTlsSpec,
+};
 pub use logs::{LogField, LogFileSpec, LogFormatSpec, LogSpec, LogTo, SyslogSpec};
 pub use otlp::{OtlpProtocol, OtlpSpec};
 pub use places::Location;

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use tidegate_model::{ByteSize, Period};
 
-use crate::{BatchSpec, CloudwatchSpec, HttpLogSpec, OtlpSpec, Spanned};
+use crate::{BatchSpec, CloudwatchSpec, HttpLogSpec, KafkaSpec, OtlpSpec, Spanned};
 
 /// A destination of the access log.
 #[derive(Clone, PartialEq, Debug, Deserialize)]
@@ -46,6 +46,8 @@ pub enum LogTo {
     Http(HttpLogSpec),
     /// CloudWatch Logs of AWS.
     Cloudwatch(CloudwatchSpec),
+    /// A topic of Kafka.
+    Kafka(KafkaSpec),
     /// A collector of OpenTelemetry.
     Otlp(OtlpSpec),
 }

@@ -27,6 +27,9 @@ pub struct OtlpSpec {
     /// Whose certificates are trusted, instead of the system's.
     #[serde(default)]
     pub ca_file: Option<PathBuf>,
+    /// Whether requests are compressed.
+    #[serde(default)]
+    pub gzip: bool,
     /// An attempt takes so long at most.
     #[serde(default = "timeout")]
     pub timeout: Period,

@@ -46,6 +46,28 @@ impl DataFolder {
         self.root.join(path)
     }
 
+    /// What a file has that the configuration names.
+    ///
+    /// # Errors
+    /// A sentence with its path, if it cannot be read.
+    pub(crate) fn read(&self, path: &Path) -> Result<Vec<u8>, String> {
+        let path = self.resolve(path);
+        fs::read(&path).map_err(|error| format!("{} cannot be used: {error}", path.display()))
+    }
+
+    /// The line that a file has which the configuration names: a secret.
+    ///
+    /// # Errors
+    /// A sentence with its path, if it cannot be read.
+    pub(crate) fn read_line(&self, path: &Path) -> Result<String, String> {
+        let text = String::from_utf8(self.read(path)?);
+        let text = text.map_err(|_| {
+            let path = self.resolve(path);
+            format!("{} cannot be used: it is not a text", path.display())
+        })?;
+        Ok(text.trim().to_owned())
+    }
+
     fn pepper_path(&self) -> PathBuf {
         self.root.join("secrets").join("pepper")
     }

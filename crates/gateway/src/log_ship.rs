@@ -1,15 +1,17 @@
 //! Destinations of the access log that take many lines at a time, from what the region's file says.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use tidegate_config::{
-    BatchSpec, CloudwatchSpec, DatadogSpec, HttpLogSpec, LogFormatSpec, LogSpec, LokiSpec,
-    OtlpSpec, ShapeSpec,
+    BatchSpec, CloudwatchSpec, DatadogSpec, HttpLogSpec, KafkaCompressionSpec, KafkaLoginSpec,
+    KafkaMechanism, KafkaSpec, KafkaTlsSpec, LogFormatSpec, LogSpec, LokiSpec, OtlpSpec, ShapeSpec,
 };
 use tidegate_dns::Dns;
 use tidegate_logship::{
-    Cloudwatch, Collector, Datadog, Limits, Loki, Retry, Server, Shape, Shipper, To,
+    Cloudwatch, Collector, Datadog, Kafka, KafkaCompression, KafkaLogin, KafkaTarget, KafkaTls,
+    Limits, Loki, Retry, Server, Shape, Shipper, To,
 };
 use tidegate_model::NodeId;
 use tidegate_runtime::Clock;
@@ -71,16 +73,54 @@ impl Around<'_> {
         self.shipper(log, To::Collector(collector), retry(spec))
     }
 
-    fn shipper(&self, log: &LogSpec, to: To, retry: Retry) -> Result<Shipper, String> {
-        let batch = log.batch.as_ref().map(|batch| batch.value);
-        let batch: BatchSpec = batch.unwrap_or_default();
-        let limits = Limits {
-            lines_max: batch.lines_max as usize,
-            bytes_max: batch.bytes_max.as_usize(),
-            age_max: batch.age_max.get(),
-            in_flight_max: batch.in_flight_max as usize,
+    /// A topic of Kafka.
+    pub(crate) fn kafka(&self, log: &LogSpec, spec: &KafkaSpec) -> Result<Shipper, String> {
+        let target = KafkaTarget {
+            brokers: spec.brokers.value.iter().map(ToString::to_string).collect(),
+            topic: spec.topic.value.clone(),
+            compression: match spec.compression {
+                KafkaCompressionSpec::None => KafkaCompression::None,
+                KafkaCompressionSpec::Gzip => KafkaCompression::Gzip,
+                KafkaCompressionSpec::Snappy => KafkaCompression::Snappy,
+                KafkaCompressionSpec::Lz4 => KafkaCompression::Lz4,
+            },
+            timeout: spec.timeout.get(),
+            delivery_timeout: spec.delivery_timeout().get(),
         };
-        let shipper = Shipper::new(to, limits, retry, self.linger);
+        let tls = spec.tls.as_ref().map(|tls| self.kafka_tls(tls));
+        let login = match &spec.login {
+            Some(login) => self.kafka_login(&login.value)?,
+            None => KafkaLogin::Unnamed,
+        };
+        let kafka = Kafka::new(target, tls.transpose()?, login, limits(log));
+        // Its client tries again by itself.
+        self.shipper(log, To::Kafka(Box::new(kafka)), attempts(NonZeroU32::MIN))
+    }
+
+    fn kafka_tls(&self, spec: &KafkaTlsSpec) -> Result<KafkaTls, String> {
+        let identity = spec.identity.as_ref().map(|identity| {
+            let certificate = self.data.read(&identity.certificate)?;
+            Ok::<_, String>((certificate, self.data.read(&identity.key)?))
+        });
+        let ca = spec.ca_file.as_ref().map(|path| self.data.read(path));
+        Ok(KafkaTls {
+            ca: ca.transpose()?,
+            identity: identity.transpose()?,
+        })
+    }
+
+    fn kafka_login(&self, spec: &KafkaLoginSpec) -> Result<KafkaLogin, String> {
+        let password = self.data.read_line(&spec.password_file)?;
+        let user = spec.user.clone();
+        Ok(match spec.mechanism {
+            KafkaMechanism::ScramSha512 => KafkaLogin::Scram512(user, password),
+            KafkaMechanism::ScramSha256 => KafkaLogin::Scram256(user, password),
+            KafkaMechanism::Plain => KafkaLogin::Plain(user, password),
+        })
+    }
+
+    fn shipper(&self, log: &LogSpec, to: To, retry: Retry) -> Result<Shipper, String> {
+        let shipper = Shipper::new(to, limits(log), retry, self.linger);
         shipper.map_err(|error| error.to_string())
     }
 
@@ -116,6 +156,17 @@ impl Around<'_> {
         let theirs = theirs.map(|(name, value)| (name.clone(), value.value.clone()));
         let tenant = spec.tenant.as_ref().map(|tenant| tenant.value.clone());
         Loki::new(ours.into_iter().chain(theirs), tenant)
+    }
+}
+
+fn limits(log: &LogSpec) -> Limits {
+    let batch = log.batch.as_ref().map(|batch| batch.value);
+    let batch: BatchSpec = batch.unwrap_or_default();
+    Limits {
+        lines_max: batch.lines_max as usize,
+        bytes_max: batch.bytes_max.as_usize(),
+        age_max: batch.age_max.get(),
+        in_flight_max: batch.in_flight_max as usize,
     }
 }
 

@@ -74,6 +74,7 @@ fn has_files(spec: &LogSpec) -> bool {
     match &spec.to.value {
         LogTo::Stdout | LogTo::File(_) | LogTo::Syslog(_) | LogTo::Cloudwatch(_) => false,
         LogTo::Http(http) => !http.header_files.is_empty() || http.ca_file.is_some(),
+        LogTo::Kafka(kafka) => kafka.login.is_some() || kafka.tls.is_some(),
         LogTo::Otlp(otlp) => !otlp.header_files.is_empty() || otlp.ca_file.is_some(),
     }
 }
@@ -105,6 +106,7 @@ async fn destination(spec: &LogSpec, around: &Around<'_>) -> Result<Destination,
         LogTo::Syslog(syslog) => return Ok(to_syslog(syslog, around)),
         LogTo::Http(http) => around.http(spec, http)?,
         LogTo::Cloudwatch(aws) => around.cloudwatch(spec, aws).await?,
+        LogTo::Kafka(kafka) => around.kafka(spec, kafka)?,
         LogTo::Otlp(otlp) => around.otlp(spec, otlp)?,
     };
     Ok(Destination::Other(Box::new(shipper)))

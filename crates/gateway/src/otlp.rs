@@ -1,7 +1,6 @@
 //! Exporters for the collectors that the configuration names.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -37,6 +36,7 @@ pub(crate) fn exporter(
             OtlpProtocol::Grpc => Protocol::Grpc,
         },
         headers: headers(&spec.headers, &spec.header_files, data)?,
+        gzip: spec.gzip,
         timeout: spec.timeout.get(),
     };
     Ok(Exporter::new(connector, target))
@@ -93,11 +93,9 @@ pub(crate) fn headers(
         add(name, &value.value)?;
     }
     for (name, file) in files {
+        let line = data.read_line(&file.value)?;
         let path = data.resolve(&file.value);
-        let unusable =
-            |error: &dyn std::fmt::Display| format!("{} cannot be used: {error}", path.display());
-        let text = fs::read_to_string(&path).map_err(|error| unusable(&error))?;
-        add(name, text.trim()).map_err(|error| unusable(&error))?;
+        add(name, &line).map_err(|error| format!("{} cannot be used: {error}", path.display()))?;
     }
     Ok(headers)
 }

@@ -1,13 +1,11 @@
 //! A server of HTTP that takes batches in one of the shapes.
 
-use std::io::Write;
 use std::time::Duration;
 
 use bytes::Bytes;
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Uri};
+use tidegate_otlp::gzipped;
 use tidegate_tokens::Connector;
 
 use crate::batch::Batch;
@@ -64,7 +62,7 @@ impl Server {
 
     pub(crate) async fn send(&self, batch: &Batch) -> Result<(), Failure> {
         let body = self.shape.body(batch);
-        let body = if self.gzip { compressed(&body) } else { body };
+        let body = if self.gzip { gzipped(&body) } else { body };
         let sent = self
             .client
             .post(&self.fields, Bytes::from(body), self.timeout);
@@ -86,12 +84,4 @@ fn with_path(url: Uri, path: &'static str) -> Uri {
     let mut parts = url.clone().into_parts();
     parts.path_and_query = Some(path.parse().expect("a path of ours"));
     Uri::from_parts(parts).unwrap_or(url)
-}
-
-fn compressed(body: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 8), Compression::fast());
-    // Writing to a Vec does not fail.
-    let written = encoder.write_all(body);
-    debug_assert!(written.is_ok());
-    encoder.finish().unwrap_or_default()
 }

@@ -16,6 +16,7 @@ use crate::batch::{Batch, Gather, Limits};
 use crate::cloudwatch::Cloudwatch;
 use crate::collector::Collector;
 use crate::failure::Failure;
+use crate::kafka::Kafka;
 use crate::server::Server;
 
 /// While nothing happens, the queue is looked at so often.
@@ -28,6 +29,8 @@ pub enum To {
     Server(Server),
     /// CloudWatch Logs.
     Cloudwatch(Cloudwatch),
+    /// A topic of Kafka.
+    Kafka(Box<Kafka>),
     /// A collector of OpenTelemetry.
     Collector(Collector),
 }
@@ -59,6 +62,7 @@ impl To {
         match self {
             Self::Server(server) => server.cost(line),
             Self::Cloudwatch(_) => Cloudwatch::cost(line),
+            Self::Kafka(_) => Kafka::cost(line),
             Self::Collector(_) => Some(line.len()),
         }
     }
@@ -67,6 +71,7 @@ impl To {
         match self {
             Self::Server(server) => server.send(batch).await.map(|()| Taken::default()),
             Self::Cloudwatch(aws) => aws.send(batch).await,
+            Self::Kafka(kafka) => kafka.send(batch).await,
             Self::Collector(collector) => collector.send(batch).await,
         }
     }

@@ -24,6 +24,8 @@ pub struct Target {
     pub protocol: Protocol,
     /// Fields that go with each request.
     pub headers: HeaderMap,
+    /// Whether requests are compressed. All collectors take that.
+    pub gzip: bool,
     /// An attempt takes so long at most.
     pub timeout: Duration,
 }
@@ -60,8 +62,8 @@ impl Exporter {
     pub fn new(connector: Connector, target: Target) -> Self {
         let timeout = target.timeout;
         let by = match target.protocol {
-            Protocol::Http => By::Http(Http::new(connector, target.url, target.headers)),
-            Protocol::Grpc => By::Grpc(Grpc::new(connector, target.url, target.headers)),
+            Protocol::Http => By::Http(Http::new(connector, target)),
+            Protocol::Grpc => By::Grpc(Grpc::new(connector, target)),
         };
         Self { by, timeout }
     }

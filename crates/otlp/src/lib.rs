@@ -7,11 +7,13 @@
 
 mod exporter;
 mod failure;
+mod gzip;
 mod messages;
 mod retry;
 
 pub use exporter::{Exporter, Protocol, Target};
 pub use failure::{Failure, FailureKind};
+pub use gzip::gzipped;
 pub use messages::{
     Accepted, AnyValue, Export, ExportLogsServiceRequest, ExportLogsServiceResponse,
     ExportTraceServiceRequest, ExportTraceServiceResponse, InstrumentationScope, KeyValue,

@@ -13,13 +13,18 @@ pub enum LogFormat {
     Json,
 }
 
+/// Libraries that tell of every attempt: what became of it is ours to tell, once a minute. They are
+/// heard if the filter names them.
+const QUIET: &str = "krafka=off";
+
 /// Starts logging. `filter` is a level or a list like `info,tidegate_mesh=debug`; a second call
 /// changes nothing.
 ///
 /// # Errors
 /// What is wrong with the filter.
 pub fn init_log(format: LogFormat, filter: &str) -> Result<(), String> {
-    let filter = EnvFilter::try_new(filter).map_err(|error| error.to_string())?;
+    let filter =
+        EnvFilter::try_new(format!("{QUIET},{filter}")).map_err(|error| error.to_string())?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr);

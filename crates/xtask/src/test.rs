@@ -35,6 +35,7 @@ pub(crate) fn run(root: &Path, args: &Args) -> Result<bool, String> {
             tools::OPENSSL,
             tools::WRK,
             tools::RSYSLOG,
+            tools::SOCAT,
             tools::PROMETHEUS,
             tools::IP,
             tools::SYSCTL,

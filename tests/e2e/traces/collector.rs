@@ -1,6 +1,7 @@
 //! A collector that is not ours (`otlp.py`), and what it was sent.
 
 use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -18,8 +19,18 @@ pub(super) struct Collector {
 
 impl Collector {
     pub(super) fn start() -> Self {
+        Self::run("http", &[])
+    }
+
+    /// One that shows this certificate, whose key is this.
+    pub(super) fn with_tls((certificate, key): &(PathBuf, PathBuf)) -> Self {
+        Self::run("https", &[certificate, key])
+    }
+
+    fn run(scheme: &str, args: &[&Path]) -> Self {
         let mut child = Command::new(venv("python3"))
             .args(["-c", include_str!("../otlp.py")])
+            .args(args)
             .stdout(Stdio::piped())
             .spawn()
             .expect("python3 starts");
@@ -39,8 +50,8 @@ impl Collector {
             }
         });
         Self {
-            grpc: format!("http://127.0.0.1:{grpc}"),
-            http: format!("http://127.0.0.1:{http}"),
+            grpc: format!("{scheme}://127.0.0.1:{grpc}"),
+            http: format!("{scheme}://127.0.0.1:{http}"),
             spans,
             child,
         }

@@ -6,13 +6,18 @@ use tidegate_model::Diagnostic;
 
 use super::otlp::{check_fields, check_otlp};
 use crate::{
-    BatchSpec, HttpLogSpec, LogFormatSpec, LogSpec, LogTo, LokiSpec, ShapeSpec, Source, Spanned,
+    BatchSpec, HttpLogSpec, KafkaMechanism, KafkaSpec, LogFormatSpec, LogSpec, LogTo, LokiSpec,
+    ShapeSpec, Source, Spanned,
 };
 
 /// What no batch is beyond, whoever takes it.
 const LINES_MAX: u32 = 100_000;
 const BYTES_MAX: u64 = 64 * 1_024 * 1_024;
 const IN_FLIGHT_MAX: u32 = 64;
+/// Brokers that a cluster is looked for at.
+const BROKERS_MAX: usize = 64;
+/// What Kafka names a topic with at most.
+const TOPIC_MAX: usize = 249;
 /// Labels that Loki takes of a stream, less those of ours.
 const LABELS_MAX: usize = 12;
 
@@ -38,6 +43,7 @@ pub(super) fn check_target(
             }
             target.batch(10_000, 1_048_576, "CloudWatch");
         }
+        LogTo::Kafka(kafka) => target.kafka(kafka),
         LogTo::Otlp(otlp) => {
             check_otlp(&who, otlp, source, target.problems);
             target.only_json("a collector takes fields, not texts");
@@ -63,7 +69,7 @@ impl Target<'_> {
     fn no_batches(&mut self) {
         if let Some(batch) = &self.log.batch {
             let what = "goes line by line, not in batches";
-            let hint = "take `batch` out: it is for http, cloudwatch and otlp";
+            let hint = "take `batch` out: it is for http, cloudwatch, kafka and otlp";
             self.push(batch, what, "of no effect", hint);
         }
     }
@@ -132,6 +138,36 @@ impl Target<'_> {
         }
     }
 
+    fn kafka(&mut self, kafka: &KafkaSpec) {
+        if !(1..=BROKERS_MAX).contains(&kafka.brokers.value.len()) {
+            let hint = format!("name 1 to {BROKERS_MAX}; the others are learned from them");
+            self.push(&kafka.brokers, "has unusable brokers", "these", &hint);
+        }
+        if !is_topic(&kafka.topic.value) {
+            let what = format!("cannot go to the topic `{}`", kafka.topic.value);
+            let hint = "letters, digits, `.`, `_` and `-`, 249 at most";
+            self.push(&kafka.topic, &what, "not a name of a topic", hint);
+        }
+        if let Some(written) = &kafka.delivery_timeout
+            && written.value < kafka.timeout
+        {
+            let what = "gives lines up before a broker can have answered";
+            let hint = "make it at least as long as `timeout`";
+            self.push(written, what, "shorter than `timeout`", hint);
+        }
+        if let Some(login) = &kafka.login
+            && kafka.tls.is_none()
+            && login.value.mechanism == KafkaMechanism::Plain
+        {
+            let message = format!("{} sends its password without TLS", self.who);
+            let span = self.source.span(login.range.clone());
+            let problem = Diagnostic::error(message, span, "who is on the way can read it");
+            let hint = "add `tls: {}`, or let `mechanism` be scram_sha_512";
+            self.problems.push(problem.warning().hint(hint));
+        }
+        self.batch(LINES_MAX, BYTES_MAX, "Kafka");
+    }
+
     fn batch(&mut self, lines_max: u32, bytes_max: u64, taker: &str) {
         let Some(batch) = &self.log.batch else {
             return;
@@ -155,6 +191,11 @@ impl Target<'_> {
             self.push(batch, "has unusable batches", "`in_flight_max`", &hint);
         }
     }
+}
+
+fn is_topic(name: &str) -> bool {
+    let usual = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    (1..=TOPIC_MAX).contains(&name.len()) && !matches!(name, "." | "..") && name.bytes().all(usual)
 }
 
 fn is_label(name: &str) -> bool {

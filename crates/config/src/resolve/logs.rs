@@ -7,7 +7,7 @@ use super::names::{ROUTE, must_be_known, must_be_name, must_be_part};
 use crate::{RegionSpec, Source, WorldSpec};
 
 /// Destinations of one node, with the one of the command line: a label has as many values.
-const LOGS_MAX: usize = 8;
+const LOGS_MAX: usize = 12;
 /// What `--access-log` is called in counters.
 const MAIN: &str = "main";
 
@@ -68,7 +68,11 @@ mod tests {
             "more: { to: { http: { url: 'https://h', shape: { datadog: { tags: { env: prod } } }, \
              header_files: { dd-api-key: secrets/datadog } } }, batch: { age_max: 5s } }",
             "more: { to: { cloudwatch: { group: edge, create: true } } }",
-            "more: { to: { otlp: { url: 'http://h:4317', protocol: grpc } }, batch: { lines_max: 9 } }",
+            "more: { to: { kafka: { brokers: ['b:9092'], topic: edge.access, login: { user: u, \
+             password_file: secrets/kafka } } }, batch: { lines_max: 9 } }",
+            "more: { to: { kafka: { brokers: ['b:9093'], topic: t, tls: {}, compression: none, \
+             login: { user: u, password_file: f, mechanism: plain } } } }",
+            "more: { to: { otlp: { url: 'http://h:4317', protocol: grpc, gzip: true } }, batch: { lines_max: 9 } }",
         ] {
             assert_eq!(report(good), "", "{good}");
         }
@@ -111,6 +115,27 @@ mod tests {
             (
                 "more: { to: { cloudwatch: { group: g } }, batch: { bytes_max: 2MiB } }",
                 "CloudWatch takes",
+            ),
+            (
+                "more: { to: { kafka: { brokers: [], topic: t } } }",
+                "has unusable brokers",
+            ),
+            (
+                "more: { to: { kafka: { brokers: ['b'], topic: t } } }",
+                "write host:port",
+            ),
+            (
+                "more: { to: { kafka: { brokers: ['b:1'], topic: 'a b' } } }",
+                "not a name of a topic",
+            ),
+            (
+                "more: { to: { kafka: { brokers: ['b:1'], topic: t, delivery_timeout: 1s } } }",
+                "shorter than `timeout`",
+            ),
+            (
+                "more: { to: { kafka: { brokers: ['b:1'], topic: t, login: { user: u, \
+                 password_file: f, mechanism: plain } } } }",
+                "sends its password without TLS",
             ),
             (
                 "more: { to: { otlp: { url: 'http://h:1' } }, format: ecs }",

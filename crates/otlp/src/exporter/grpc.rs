@@ -1,28 +1,31 @@
 //! OTLP over gRPC: one connection of HTTP/2, made by our own connector.
 
+use http::Uri;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, Uri};
 use tidegate_grpc::{Connection, Kept};
 use tidegate_tokens::Connector;
+use tonic::codec::CompressionEncoding;
 use tonic::metadata::MetadataMap;
 use tonic_prost::ProstCodec;
 
-use super::ANSWER_MAX;
+use super::{ANSWER_MAX, Target};
 use crate::{Accepted, Export, Failure};
 
 pub(super) struct Grpc {
     by: Connector,
     url: Uri,
     metadata: MetadataMap,
+    gzip: bool,
     kept: Kept,
 }
 
 impl Grpc {
-    pub(super) fn new(by: Connector, url: Uri, headers: HeaderMap) -> Self {
+    pub(super) fn new(by: Connector, target: Target) -> Self {
         Self {
             by: by.for_http2(),
-            url,
-            metadata: MetadataMap::from_headers(headers),
+            url: target.url,
+            metadata: MetadataMap::from_headers(target.headers),
+            gzip: target.gzip,
             kept: Kept::default(),
         }
     }
@@ -31,6 +34,9 @@ impl Grpc {
         let connection = self.connected().await?;
         let mut client = tonic::client::Grpc::with_origin(connection, self.url.clone());
         client = client.max_decoding_message_size(ANSWER_MAX);
+        if self.gzip {
+            client = client.send_compressed(CompressionEncoding::Gzip);
+        }
         let ready = client.ready().await;
         ready.map_err(|error| Failure::unreachable(&error))?;
         let mut call = tonic::Request::new(request.clone());

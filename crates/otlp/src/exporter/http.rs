@@ -1,7 +1,7 @@
 //! OTLP over HTTP/1.1, in protobuf.
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HOST, USER_AGENT};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HOST, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, Request, Uri};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1::{self, SendRequest};
@@ -10,32 +10,44 @@ use prost::Message;
 use tidegate_tokens::Connector;
 use tokio::sync::Mutex;
 
-use super::ANSWER_MAX;
-use crate::{Accepted, Export, Failure, retry_after};
+use super::{ANSWER_MAX, Target};
+use crate::{Accepted, Export, Failure, gzipped, retry_after};
 
 const PROTOBUF: HeaderValue = HeaderValue::from_static("application/x-protobuf");
+const GZIP: HeaderValue = HeaderValue::from_static("gzip");
 const AGENT: HeaderValue = HeaderValue::from_static("tidegate");
 
 pub(super) struct Http {
     by: Connector,
     url: Uri,
     headers: HeaderMap,
+    gzip: bool,
     /// The connection that was used last.
     kept: Mutex<Option<SendRequest<Full<Bytes>>>>,
 }
 
 impl Http {
-    pub(super) fn new(by: Connector, url: Uri, mut headers: HeaderMap) -> Self {
+    pub(super) fn new(by: Connector, target: Target) -> Self {
+        let Target {
+            url,
+            mut headers,
+            gzip,
+            ..
+        } = target;
         let host = url.authority().map_or("", |authority| authority.as_str());
         if let Ok(host) = HeaderValue::from_str(host) {
             headers.insert(HOST, host);
         }
         headers.insert(USER_AGENT, AGENT);
         headers.insert(CONTENT_TYPE, PROTOBUF);
+        if gzip {
+            headers.insert(CONTENT_ENCODING, GZIP);
+        }
         Self {
             by,
             url,
             headers,
+            gzip,
             kept: Mutex::default(),
         }
     }
@@ -43,7 +55,8 @@ impl Http {
     /// A connection that was kept may have been closed meanwhile; then a fresh one is tried.
     /// Collectors may see a request twice, as OTLP allows.
     pub(super) async fn send<R: Export>(&self, request: &R) -> Result<Accepted, Failure> {
-        let body = Bytes::from(request.encode_to_vec());
+        let body = request.encode_to_vec();
+        let body = Bytes::from(if self.gzip { gzipped(&body) } else { body });
         let kept = self.kept.lock().await.take();
         if let Some(kept) = kept.filter(SendRequest::is_ready)
             && let Ok(answer) = self.exchange::<R>(kept, body.clone()).await

@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::{ExportTraceServiceRequest, FailureKind};
+use crate::{ExportTraceServiceRequest, FailureKind, ResourceSpans};
 
 const RETRY: Retry = Retry {
     attempts_max: 3,
@@ -38,18 +38,22 @@ async fn collector(answers: &'static [&'static str]) -> (Exporter, Arc<AtomicUsi
             }
         }
     });
-    let connector = Connector {
-        dns: Dns::system(),
-        clock: Clock::start(),
-        tls: trust(None).unwrap(),
-    };
     let target = Target {
         url: url.parse().unwrap(),
         protocol: Protocol::Http,
         headers: HeaderMap::new(),
+        gzip: false,
         timeout: Duration::from_millis(300),
     };
-    (Exporter::new(connector, target), asked)
+    (Exporter::new(connector(), target), asked)
+}
+
+fn connector() -> Connector {
+    Connector {
+        dns: Dns::system(),
+        clock: Clock::start(),
+        tls: trust(None).unwrap(),
+    }
 }
 
 #[tokio::test]
@@ -80,6 +84,38 @@ async fn a_collector_that_hangs_is_left_after_so_many_attempts() {
     let late = exporter.deliver(&request, once, |_| ()).await.unwrap_err();
     assert_eq!(late.kind, FailureKind::Timeout);
     assert_eq!(asked.load(SeqCst), 1);
+}
+
+#[tokio::test]
+async fn what_goes_by_grpc_is_compressed_if_wanted() {
+    install_crypto();
+    for gzip in [true, false] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let target = Target {
+            url: format!("http://{}", listener.local_addr().unwrap())
+                .parse()
+                .unwrap(),
+            protocol: Protocol::Grpc,
+            headers: HeaderMap::new(),
+            gzip,
+            timeout: Duration::from_millis(300),
+        };
+        let exporter = Exporter::new(connector(), target);
+        let request = ExportTraceServiceRequest {
+            resource_spans: vec![ResourceSpans::default()],
+        };
+        let heard = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut bytes = Vec::new();
+            while stream.read_buf(&mut bytes).await.unwrap() > 0 {}
+            bytes
+        };
+        let (sent, bytes) = tokio::join!(exporter.send(&request), heard);
+        assert_eq!(sent.unwrap_err().kind, FailureKind::Timeout);
+        // RFC 1952: how what is compressed begins.
+        let zipped = bytes.windows(3).any(|part| part == [0x1f, 0x8b, 8]);
+        assert_eq!(zipped, gzip);
+    }
 }
 
 #[test]
