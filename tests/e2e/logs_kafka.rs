@@ -1,5 +1,5 @@
-//! Lines of the access log in Kafka: a broker and a reader that are not ours, over TLS; and a broker
-//! that asks who we are and dies, which is the client's library's own.
+//! Lines of the access log in Kafka: a broker and a reader that are not ours, over TLS; and a
+//! broker that asks who we are and dies, which is the client's library's own.
 
 use std::time::{Duration, Instant};
 

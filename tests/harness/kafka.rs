@@ -1,5 +1,5 @@
-//! A broker of Kafka's protocol that is not ours (Tansu, with socat before it for TLS), and a client
-//! that is not ours (librdkafka).
+//! A broker of Kafka's protocol that is not ours (Tansu, with socat before it for TLS), and a
+//! client that is not ours (librdkafka).
 
 use std::net::SocketAddr;
 use std::path::Path;

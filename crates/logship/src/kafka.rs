@@ -1,4 +1,5 @@
-//! Kafka, by a client that is not ours: a line is a record, and all replicas in sync acknowledge it.
+//! Kafka, by a client that is not ours: a line is a record, and all replicas in sync acknowledge
+//! it.
 
 use std::sync::Arc;
 use std::time::Duration;

