@@ -50,7 +50,7 @@ async fn each_line_is_a_record_whatever_compresses_it_and_a_stranger_gets_none()
     let broker = Kafka::start(Some((&good.0, &good.1)), &ways).await;
     let log = |name: &str, more: &str, ca: &std::path::Path| {
         format!(
-            "  {name}:\n    to: {{ kafka: {{ brokers: ['{}'], {more}, tls: {{ ca_file: {} }}, timeout: 1s, delivery_timeout: 2s }} }}\n    \
+            "  {name}:\n    to: {{ kafka: {{ brokers: ['{}'], {more}, tls: {{ ca_file: {} }} }} }}\n    \
              batch: {{ age_max: 100ms, lines_max: 100 }}\n",
             broker.addr,
             ca.display()
@@ -60,8 +60,13 @@ async fn each_line_is_a_record_whatever_compresses_it_and_a_stranger_gets_none()
         .iter()
         .map(|way| log(way, &format!("topic: {way}, compression: {way}"), &good.0))
         .collect();
-    logs += &log("stranger", "topic: none", &other);
-    logs += &log("nowhere", "topic: no-such-topic", &good.0);
+    let hasty = "timeout: 1s, delivery_timeout: 2s";
+    logs += &log("stranger", &format!("topic: none, {hasty}"), &other);
+    logs += &log(
+        "nowhere",
+        &format!("topic: no-such-topic, {hasty}"),
+        &good.0,
+    );
     let node = node(&logs).await;
     send(&node, REQUESTS).await;
     for way in ways {

@@ -30,16 +30,14 @@ pub struct KafkaSpec {
     #[serde(default = "timeout")]
     pub timeout: Period,
     /// A line that is not acknowledged after so long is lost.
-    #[serde(default)]
-    pub delivery_timeout: Option<Spanned<Period>>,
+    #[serde(default = "delivery_timeout")]
+    pub delivery_timeout: Spanned<Period>,
 }
 
-impl KafkaSpec {
-    /// A line that is not acknowledged after so long is lost.
-    #[must_use]
-    pub fn delivery_timeout(&self) -> Period {
-        let written = self.delivery_timeout.as_ref();
-        written.map_or(Period::from_secs(30), |written| written.value)
+const fn delivery_timeout() -> Spanned<Period> {
+    Spanned {
+        value: Period::from_secs(30),
+        range: 0..0,
     }
 }
 
@@ -82,8 +80,10 @@ pub struct KafkaLoginSpec {
 pub enum KafkaMechanism {
     /// SCRAM-SHA-512.
     #[default]
+    #[serde(rename = "scram_sha_512")]
     ScramSha512,
     /// SCRAM-SHA-256.
+    #[serde(rename = "scram_sha_256")]
     ScramSha256,
     /// PLAIN: brokers see it.
     Plain,

@@ -85,7 +85,7 @@ impl Around<'_> {
                 KafkaCompressionSpec::Lz4 => KafkaCompression::Lz4,
             },
             timeout: spec.timeout.get(),
-            delivery_timeout: spec.delivery_timeout().get(),
+            delivery_timeout: spec.delivery_timeout.value.get(),
         };
         let tls = spec.tls.as_ref().map(|tls| self.kafka_tls(tls));
         let login = match &spec.login {

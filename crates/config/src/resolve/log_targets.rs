@@ -148,12 +148,17 @@ impl Target<'_> {
             let hint = "letters, digits, `.`, `_` and `-`, 249 at most";
             self.push(&kafka.topic, &what, "not a name of a topic", hint);
         }
-        if let Some(written) = &kafka.delivery_timeout
-            && written.value < kafka.timeout
-        {
+        let delivery = &kafka.delivery_timeout;
+        if delivery.value < kafka.timeout {
+            // What is not written has no place.
+            let range = match delivery.range.is_empty() {
+                true => kafka.topic.range.clone(),
+                false => delivery.range.clone(),
+            };
             let what = "gives lines up before a broker can have answered";
-            let hint = "make it at least as long as `timeout`";
-            self.push(written, what, "shorter than `timeout`", hint);
+            let label = "`delivery_timeout` is shorter than `timeout`";
+            let hint = "make it at least as long";
+            self.push(&Spanned { value: (), range }, what, label, hint);
         }
         if let Some(login) = &kafka.login
             && kafka.tls.is_none()

@@ -133,6 +133,15 @@ mod tests {
                 "shorter than `timeout`",
             ),
             (
+                "more: { to: { kafka: { brokers: ['b:1'], topic: t, timeout: 31s } } }",
+                "shorter than `timeout`",
+            ),
+            (
+                "more: { to: { kafka: { brokers: ['b:1'], topic: t, login: { user: u, \
+                 password_file: f, mechanism: scram } } } }",
+                "scram_sha_512, scram_sha_256, plain",
+            ),
+            (
                 "more: { to: { kafka: { brokers: ['b:1'], topic: t, login: { user: u, \
                  password_file: f, mechanism: plain } } } }",
                 "sends its password without TLS",
