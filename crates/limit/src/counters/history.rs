@@ -3,6 +3,7 @@
 //! Words of peers are as old as the way they came. To compare them with what was admitted here, one
 //! has to know how much that was then.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use tidegate_model::Mono;
@@ -14,27 +15,44 @@ use crate::WindowIx;
 const APART: Duration = Duration::from_millis(15);
 const NOTES: usize = 24;
 
-/// Notes of the last moments, the newest last.
+/// What was admitted in the last moments; nothing of most subjects, and then it takes no memory.
 #[derive(Debug, Default)]
-pub(super) struct History {
+pub(super) struct History(Option<Box<Notes>>);
+
+/// Notes of one window, the newest last.
+#[derive(Debug, Default)]
+struct Notes {
     window: WindowIx,
     /// Admitted in it before the first note.
     before: u32,
-    notes: std::collections::VecDeque<(Mono, u32)>,
+    notes: VecDeque<(Mono, u32)>,
 }
 
 impl History {
     /// Notes that begin in the midst of a window, in which `before` were admitted so far.
     pub(super) fn resumed(window: WindowIx, before: u32) -> Self {
-        Self {
+        Self(Some(Box::new(Notes {
             window,
             before,
-            notes: std::collections::VecDeque::new(),
-        }
+            notes: VecDeque::new(),
+        })))
     }
 
     /// Notes that `count` were admitted in `window` so far.
     pub(super) fn note(&mut self, now: Mono, window: WindowIx, count: u32) {
+        let notes = self.0.get_or_insert_default();
+        notes.note(now, window, count);
+    }
+
+    /// What had been admitted in `window` by `then`, between two notes in proportion.
+    pub(super) fn at(&self, then: Mono, window: WindowIx) -> u32 {
+        let notes = self.0.as_ref().filter(|notes| notes.window == window);
+        notes.map_or(0, |notes| notes.at(then))
+    }
+}
+
+impl Notes {
+    fn note(&mut self, now: Mono, window: WindowIx, count: u32) {
         // A count that falls is another: the window was begun anew, as after a clock that went far
         // ahead and came back.
         let fell = self.notes.back().is_some_and(|(_, last)| *last > count);
@@ -53,11 +71,7 @@ impl History {
         self.notes.push_back((now, count));
     }
 
-    /// What had been admitted in `window` by `then`, between two notes in proportion.
-    pub(super) fn at(&self, then: Mono, window: WindowIx) -> u32 {
-        if window != self.window {
-            return 0;
-        }
+    fn at(&self, then: Mono) -> u32 {
         let mut later: Option<(Mono, u32)> = None;
         for &(at, count) in self.notes.iter().rev() {
             if at <= then {
@@ -79,6 +93,10 @@ mod tests {
 
     fn ms(ms: u64) -> Mono {
         Mono::from_millis(ms)
+    }
+
+    fn kept(history: &History) -> usize {
+        history.0.as_ref().map_or(0, |notes| notes.notes.len())
     }
 
     #[test]
@@ -120,9 +138,9 @@ mod tests {
         for i in 0..1_000 {
             history.note(ms(i * 15), WindowIx(7), i as u32);
         }
-        assert_eq!(history.notes.len(), NOTES);
+        assert_eq!(kept(&history), NOTES);
         assert_eq!(history.at(ms(999 * 15 - 330), WindowIx(7)), 977);
         history.note(ms(20_000), WindowIx(8), 1);
-        assert_eq!(history.notes.len(), 1, "a new window begins anew");
+        assert_eq!(kept(&history), 1, "a new window begins anew");
     }
 }

@@ -23,12 +23,13 @@ const ROWS_MAX: usize = 512;
 /// Memory is taken for one row after the other up to so many.
 const FEW: usize = 4;
 
+/// A third of a table's places and more is free, so that each holds only where its subject is.
 #[expect(
     clippy::disallowed_types,
     reason = "keys are hashes of a fixed function, so the order is the same in every run"
 )]
 pub(super) type Subjects =
-    std::collections::HashMap<SubjectKey, Subject, BuildHasherDefault<AsHashed>>;
+    std::collections::HashMap<SubjectKey, Box<Subject>, BuildHasherDefault<AsHashed>>;
 
 /// Subjects are hashes already.
 #[derive(Debug, Default)]
@@ -237,20 +238,22 @@ pub(super) fn subject_entry(
     home: Option<u16>,
     now: Mono,
 ) -> &mut Subject {
-    subjects.entry(key).or_insert_with(|| Subject {
-        slot,
-        limit,
-        rate: Rate::new(now),
-        rate_matters: false,
-        left: 0,
-        look: Look::Idle,
-        history: History::default(),
-        tallied: (WindowIx::default(), Count::default()),
-        rows: vec![ActorRow::new(ME, home, now)],
-        told: OwnWord::default(),
-        demand: Demand::default(),
-        judged: WindowIx::default(),
-        assumed: Rare::default(),
-        rights: Rare::default(),
+    subjects.entry(key).or_insert_with(|| {
+        Box::new(Subject {
+            slot,
+            limit,
+            rate: Rate::new(now),
+            rate_matters: false,
+            left: 0,
+            look: Look::Idle,
+            history: History::default(),
+            tallied: (WindowIx::default(), Count::default()),
+            rows: vec![ActorRow::new(ME, home, now)],
+            told: OwnWord::default(),
+            demand: Demand::default(),
+            judged: WindowIx::default(),
+            assumed: Rare::default(),
+            rights: Rare::default(),
+        })
     })
 }
