@@ -7,20 +7,19 @@
 
 mod choice;
 mod error;
+mod spanned;
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fmt;
-use std::ops::Range;
 
-use serde::Deserialize;
-use serde::de::{
-    self, DeserializeOwned, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor,
-};
+use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use tidegate_model::Diagnostic;
 
 use self::choice::Choice;
 use self::error::Error;
+pub use self::spanned::Spanned;
+use self::spanned::{PlaceParts, SPANNED};
 use crate::Source;
 use crate::suggest::nearest;
 use crate::tree::{Key, Node, Value, parse};
@@ -38,54 +37,6 @@ pub fn read<T: DeserializeOwned>(source: &Source, problems: &mut Vec<Diagnostic>
     let spec = reader.read(&tree);
     problems.append(&mut reader.problems.into_inner());
     spec
-}
-
-/// A value and its place, for later checks that want to point at it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Spanned<T> {
-    /// The value.
-    pub value: T,
-    /// Byte range in the text it was read from.
-    pub range: Range<usize>,
-}
-
-impl<T: Default> Default for Spanned<T> {
-    /// What is not written has no place.
-    fn default() -> Self {
-        Self {
-            value: T::default(),
-            range: 0..0,
-        }
-    }
-}
-
-const SPANNED: &str = "$tidegate::Spanned";
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Spanned<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Parts<T>(std::marker::PhantomData<T>);
-
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for Parts<T> {
-            type Value = Spanned<T>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a value with its place")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Spanned<T>, A::Error> {
-                let missing = || de::Error::custom("this format does not know places");
-                let start = seq.next_element()?.ok_or_else(missing)?;
-                let end = seq.next_element()?.ok_or_else(missing)?;
-                let value = seq.next_element()?.ok_or_else(missing)?;
-                Ok(Spanned {
-                    value,
-                    range: start..end,
-                })
-            }
-        }
-
-        deserializer.deserialize_newtype_struct(SPANNED, Parts(std::marker::PhantomData))
-    }
 }
 
 struct Reader<'s> {
@@ -244,7 +195,7 @@ impl<'n> Deserializer<'n> for De<'n> {
         visitor: V,
     ) -> Result<V::Value, Error> {
         if name == SPANNED {
-            visitor.visit_seq(PlaceParts { de: self, part: 0 })
+            visitor.visit_seq(PlaceParts::of(self))
         } else {
             visitor.visit_newtype_struct(self)
         }
@@ -526,37 +477,6 @@ impl<'de> Deserializer<'de> for KeyDe<'de> {
     serde::forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
         seq tuple tuple_struct map struct enum identifier ignored_any
-    }
-}
-
-/// The three parts of a [`Spanned`]: start, end, value.
-struct PlaceParts<'n> {
-    de: De<'n>,
-    part: u8,
-}
-
-impl<'n> SeqAccess<'n> for PlaceParts<'n> {
-    type Error = Error;
-
-    fn next_element_seed<S: DeserializeSeed<'n>>(
-        &mut self,
-        seed: S,
-    ) -> Result<Option<S::Value>, Error> {
-        use serde::de::IntoDeserializer;
-        let De { node, reader } = self.de;
-        self.part += 1;
-        match self.part {
-            1 => seed
-                .deserialize(node.range.start.into_deserializer())
-                .map(Some),
-            2 => seed
-                .deserialize(node.range.end.into_deserializer())
-                .map(Some),
-            _ => {
-                let value = seed.deserialize(De { node, reader });
-                value.map(Some).map_err(|error: Error| error.at(node))
-            }
-        }
     }
 }
 

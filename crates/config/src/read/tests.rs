@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
+use serde::Deserialize;
 use tidegate_model::{Period, Prefix};
 
 use super::*;
