@@ -31,6 +31,7 @@ impl Collector {
         let mut child = Command::new(venv("python3"))
             .args(["-c", include_str!("../otlp.py")])
             .args(args)
+            .env("GRPC_VERBOSITY", "NONE")
             .stdout(Stdio::piped())
             .spawn()
             .expect("python3 starts");
