@@ -131,4 +131,9 @@ async fn brokers_are_told_who_we_are_and_may_die_without_a_line_lost_or_told_twi
     written(&node, "known", 3 * REQUESTS).await;
     let records = broker.all_records("edge").expect("readable");
     assert_eq!(records.len(), 3 * REQUESTS, "each once");
+    // One line a minute says what became of lines, and nothing tells of each attempt.
+    let said = node.said();
+    let complaints = said.lines().filter(|line| line.contains("takes no lines"));
+    assert_eq!(complaints.count(), 1, "of the unknown: {said}");
+    assert!(!said.contains("krafka::"), "{said}");
 }

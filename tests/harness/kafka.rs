@@ -36,14 +36,6 @@ impl Kafka {
             (ports.take(), ports.take())
         };
         let mut children = Vec::new();
-        let mut run = |program: &str, args: &[&str]| {
-            let mut child = Command::new(program);
-            child.args(args).stdin(Stdio::null());
-            let child = child.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-            children.push(child.unwrap_or_else(|error| {
-                panic!("`{program}` does not start: {error} (`cargo xtask test` installs it)")
-            }));
-        };
         let (mut listens, mut ca) = (addr, "-".to_owned());
         if let Some((certificate, key)) = tls {
             listens = behind;
@@ -54,10 +46,11 @@ impl Kafka {
                 addr.port(),
                 addr.ip()
             );
-            run("socat", &[&door, &format!("TCP:{behind}")]);
+            children.push(run("socat", &[&door, &format!("TCP:{behind}")]));
         }
         let found = tool(venv("python3"), &["-c", FIND]).out;
-        run(
+        let (listener, advertised) = (format!("tcp://{listens}"), format!("tcp://{addr}"));
+        children.push(run(
             found.trim(),
             &[
                 "broker",
@@ -65,11 +58,11 @@ impl Kafka {
                 "--storage-engine",
                 "memory://tansu/",
                 "--listener-url",
-                &format!("tcp://{listens}"),
+                &listener,
                 "--advertised-listener-url",
-                &format!("tcp://{addr}"),
+                &advertised,
             ],
-        );
+        ));
         let broker = Self { addr, ca, children };
         let deadline = Instant::now() + Duration::from_secs(10);
         for port in [listens, addr] {
@@ -101,6 +94,18 @@ impl Kafka {
         assert_eq!(done.code, 0, "{verb} {topics:?}: {}", done.err);
         done.out
     }
+}
+
+fn run(program: &str, args: &[&str]) -> Child {
+    let child = Command::new(program)
+        .args(args)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn();
+    child.unwrap_or_else(|error| {
+        panic!("`{program}` does not start: {error} (`cargo xtask test` installs it)")
+    })
 }
 
 impl Drop for Kafka {

@@ -58,14 +58,15 @@ impl DataFolder {
     /// The line that a file has which the configuration names: a secret.
     ///
     /// # Errors
-    /// A sentence with its path, if it cannot be read.
+    /// A sentence with its path, if it cannot be read or is none.
     pub(crate) fn read_line(&self, path: &Path) -> Result<String, String> {
+        let unusable = |why| format!("{} cannot be used: {why}", self.resolve(path).display());
         let text = String::from_utf8(self.read(path)?);
-        let text = text.map_err(|_| {
-            let path = self.resolve(path);
-            format!("{} cannot be used: it is not a text", path.display())
-        })?;
-        Ok(text.trim().to_owned())
+        let text = text.map_err(|_| unusable("it is not a text"))?;
+        match text.trim() {
+            "" => Err(unusable("it is empty")),
+            line => Ok(line.to_owned()),
+        }
     }
 
     fn pepper_path(&self) -> PathBuf {

@@ -228,8 +228,8 @@ fn taken(answer: &Value, count: u64) -> Taken {
     let new = place("tooNewLogEventStartIndex");
     let new = new.map_or(0, |start| count.saturating_sub(start));
     Taken {
-        rejected: old.unwrap_or_default() + new,
-        why: "lines are too old or too new for it".to_owned(),
+        lost: old.unwrap_or_default() + new,
+        why: Some(Failure::refused("lines are too old or too new for it")),
     }
 }
 
@@ -244,12 +244,12 @@ mod tests {
             let info = json!({ "rejectedLogEventsInfo": {
                 "tooOldLogEventEndIndex": old, "expiredLogEventEndIndex": expired,
                 "tooNewLogEventStartIndex": new } });
-            taken(&info, 10).rejected
+            taken(&info, 10).lost
         };
         assert_eq!(info(Value::Null, Value::Null, Value::Null), 0);
         assert_eq!(info(json!(2), json!(3), json!(9)), 4);
         assert_eq!(info(Value::Null, Value::Null, json!(0)), 10);
-        assert_eq!(taken(&Value::Null, 10).rejected, 0);
+        assert_eq!(taken(&Value::Null, 10).lost, 0);
     }
 
     #[test]

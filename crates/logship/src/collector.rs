@@ -55,8 +55,8 @@ impl Collector {
         let request = request(&self.resource, batch);
         match self.exporter.send(&request).await {
             Ok(accepted) => Ok(Taken {
-                rejected: accepted.rejected,
-                why: accepted.message,
+                lost: accepted.rejected,
+                why: Some(Failure::refused(accepted.message)),
             }),
             Err(failure) => Err(Failure {
                 reason: match failure.kind {

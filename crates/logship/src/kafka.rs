@@ -23,6 +23,9 @@ const RECORD_MAX: usize = 1_000_000;
 const RECORD_BYTES: usize = 70;
 /// While no broker can be reached, one is looked for so often.
 const RECONNECT_EACH: Duration = Duration::from_millis(500);
+/// Who was turned away for what does not pass, as for a wrong password, comes again after so long:
+/// brokers lock out those who guess.
+const REFUSED_FOR: Duration = Duration::from_secs(5);
 /// Records go to one partition until they are so many bytes, and then to another one.
 const PARTITION_BYTES: usize = 256 * 1_024;
 
@@ -82,8 +85,16 @@ pub struct Kafka {
     security: AuthConfig,
     /// Bytes that the client may hold.
     memory: usize,
+    link: Mutex<Link>,
+}
+
+/// What is known of the way to the brokers.
+#[derive(Default)]
+struct Link {
     /// Made when it is needed, and again when it is of no use any more.
-    producer: Mutex<Option<Arc<Producer>>>,
+    producer: Option<Arc<Producer>>,
+    /// What brokers said last who would say it again, and when.
+    refused: Option<(Instant, Failure)>,
 }
 
 impl std::fmt::Debug for Kafka {
@@ -117,7 +128,7 @@ impl Kafka {
             security,
             // A line that is longer than a batch goes alone.
             memory: limits.in_flight_max * (limits.bytes_max + RECORD_MAX),
-            producer: Mutex::default(),
+            link: Mutex::default(),
         }
     }
 
@@ -139,14 +150,15 @@ impl Kafka {
             sent.failed = Some(Failure::timeout(self.target.delivery_timeout));
         }
         if sent.useless {
-            *self.producer.lock().await = None;
+            let mut link = self.link.lock().await;
+            let same = |kept: &mut Arc<Producer>| Arc::ptr_eq(kept, &producer);
+            link.producer.take_if(same);
         }
         match sent.failed {
-            None => Ok(Taken::default()),
             Some(failure) if sent.acknowledged == 0 => Err(failure),
-            Some(failure) => Ok(Taken {
-                rejected: batch.count() - sent.acknowledged,
-                why: failure.why,
+            failed => Ok(Taken {
+                lost: batch.count() - sent.acknowledged,
+                why: failed,
             }),
         }
     }
@@ -154,18 +166,32 @@ impl Kafka {
     /// The client; until it is connected, for as long as there is time.
     async fn producer(&self, until: Instant) -> Result<Arc<Producer>, Failure> {
         // Batches that are under way at once wait for one connection.
-        let mut kept = self.producer.lock().await;
+        let mut link = self.link.lock().await;
+        if let Some(producer) = &link.producer {
+            return Ok(Arc::clone(producer));
+        }
+        if let Some((at, failure)) = &link.refused
+            && at.elapsed() < REFUSED_FOR
+        {
+            return Err(failure.clone());
+        }
         loop {
-            if let Some(producer) = &*kept {
-                return Ok(Arc::clone(producer));
-            }
-            match self.connect().await {
-                Ok(producer) => *kept = Some(Arc::new(producer)),
-                Err(error) if error.is_retriable() && Instant::now() < until => {
-                    tokio::time::sleep(RECONNECT_EACH).await;
+            let error = match self.connect().await {
+                Ok(producer) => {
+                    let producer = Arc::new(producer);
+                    link.producer = Some(Arc::clone(&producer));
+                    link.refused = None;
+                    return Ok(producer);
                 }
-                Err(error) => return Err(failure(&error)),
+                Err(error) => error,
+            };
+            if !error.is_retriable() {
+                link.refused = Some((Instant::now(), failure(&error)));
             }
+            if !error.is_retriable() || Instant::now() >= until {
+                return Err(failure(&error));
+            }
+            tokio::time::sleep(RECONNECT_EACH).await;
         }
     }
 

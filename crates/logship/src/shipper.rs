@@ -51,9 +51,9 @@ pub struct Shipper {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Taken {
     /// So many lines of it are lost all the same,
-    pub(crate) rejected: u64,
+    pub(crate) lost: u64,
     /// and why.
-    pub(crate) why: String,
+    pub(crate) why: Option<Failure>,
 }
 
 impl To {
@@ -203,10 +203,12 @@ impl UnderWay {
         };
         let count = self.counts.remove(&id).unwrap_or_default();
         match result {
-            Ok(Taken { rejected, why }) => {
-                let rejected = rejected.min(count);
-                self.told.written(count - rejected);
-                self.told.dropped(rejected, DropReason::Refused, &why);
+            Ok(Taken { lost, why }) => {
+                let lost = lost.min(count);
+                self.told.written(count - lost);
+                if let Some(failure) = why {
+                    self.told.dropped(lost, failure.reason, &failure.why);
+                }
             }
             Err(failure) => self.told.dropped(count, failure.reason, &failure.why),
         }
